@@ -54,7 +54,7 @@ class Paper(BaseModel):
     published_at
         ISO 8601, UTC: when the paper appeared on arXiv. Empty when unknown.
     featured_on
-        `YYYY-MM-DD`, UTC: the day it stood on the daily list (`paper.submittedOnDailyAt`). Empty when unknown.
+        `YYYY-MM-DD`, UTC: its day on the daily list (`paper.submittedOnDailyAt`). Empty when unknown.
     upvotes, comments, stars
         Signals at the time of the fetch; None when the source does not say.
     code_url, project_url

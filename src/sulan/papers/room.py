@@ -1,8 +1,8 @@
 """What makes a package a room: its verbs, one file each, importable by the same name.
 
 `sulan.prune.keep` is the function `keep` of the file `sulan/prune/keep.py`. Python itself would bind the
-*submodule* to that name as soon as anything imports it; `room` makes the verb win, and imports it only when it
-is asked for, so that a room costs nothing until used.
+*submodule* to that name as soon as anything imports it; `room` makes the verb win, and imports it only when
+it is asked for, so that a room costs nothing until used.
 """
 
 import sys
