@@ -171,9 +171,9 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def is_current(folder: Path, *, verb: str, config: Mapping[str, object]) -> bool:
-    """Tell whether `folder` holds the complete result of this very run: same verb, arguments, inputs, version.
+    """Tell whether `folder` holds the complete result of this very run.
 
-    Used to skip finished steps. Outputs that were changed since, and inputs that were, make it false.
+    That is: the same verb, arguments, inputs and version of Sulan. Used to skip finished steps. Outputs that were changed since, and inputs that were, make it false.
     """
     try:
         document = read(folder)
