@@ -67,7 +67,5 @@ def _gpu() -> str:
     cards = Path("/proc/driver/nvidia/gpus")
     if not cards.is_dir():
         return ""
-    models = re.findall(
-        r"^Model:\s*(.+)$", "\n".join(p.read_text() for p in cards.glob("*/information")), re.M
-    )
-    return ", ".join(models)
+    described = "\n".join(path.read_text() for path in sorted(cards.glob("*/information")))
+    return ", ".join(re.findall(r"^Model:\s*(.+)$", described, re.MULTILINE))

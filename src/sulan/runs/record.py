@@ -63,10 +63,8 @@ class Run:
 
     def write(self, *, status: str, reason: str = "", end: str = "") -> None:
         """Write `run.json` into the folder, replacing an earlier state."""
-        # Linux counts kilobytes, macOS bytes.
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-            2**20 if sys.platform == "darwin" else 2**10
-        )
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux kilobytes
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
         document = {
             "schema_version": SCHEMA_VERSION,
             "verb": self.verb,
@@ -86,9 +84,8 @@ class Run:
             "metrics": [dataclasses.asdict(metric) for metric in self.metrics],
             "peak_memory_mb": round(peak, 1),
         }
-        outputs.write_text(
-            self.folder / outputs.RECORD, json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-        )
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        outputs.write_text(self.folder / outputs.RECORD, text + "\n")
 
 
 def now() -> str:
@@ -173,7 +170,8 @@ def read(folder: Path) -> dict[str, Any]:
 def is_current(folder: Path, *, verb: str, config: Mapping[str, object]) -> bool:
     """Tell whether `folder` holds the complete result of this very run.
 
-    That is: the same verb, arguments, inputs and version of Sulan. Used to skip finished steps. Outputs that were changed since, and inputs that were, make it false.
+    That is: the same verb, arguments, inputs and version of Sulan. Used to skip finished steps; outputs that
+    were changed since, and inputs that were, make it false.
     """
     try:
         document = read(folder)
