@@ -2,8 +2,8 @@
 
 Papers have been posted with hidden lines that ask an automatic reader for a good score. Such a sentence is
 kept in the record, but no engine sees it: it is neither quoted as a highlight, nor counted for a score, nor
-sent to a model. The page says that it was left out. This catches the plain forms only; what keeps an unseen form
-from acting is that a model's reply can fill nothing but checked fields.
+sent to a model. The page says that it was left out. This catches the plain forms only; what keeps an unseen
+form from acting is that a model's reply can fill nothing but checked fields.
 """
 
 import re
