@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 Line = Annotated[str, StringConstraints(pattern=r"^\S(?:[^\r\n\t]*\S)?$", max_length=300)]
 """One line of text that neither starts nor ends with a blank."""
 
-Measure = Annotated[str, StringConstraints(pattern=r"^[a-z]+ [a-z-]+: [a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=120)]
+Measure = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]+ [a-z-]+: [a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=120)
+]
 """`verb: metric.path`, e.g. `prune compare: improvement.perplexity.middle.50`."""
 
 
@@ -65,7 +67,7 @@ class Card(BaseModel):
     Attributes
     ----------
     paper
-        arXiv id without version; empty where the room implements no paper, and then `origin` says what instead.
+        arXiv id without version; empty where the room implements no paper, and `origin` says what instead.
     origin
         What the room started from where that is not a paper; else empty.
     title

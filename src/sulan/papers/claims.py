@@ -1,7 +1,7 @@
 """Claims joined with what was measured: *paper says | measured here | scale of the measurement*.
 
-A claim is measured when a complete run of its verb recorded the metric that the card names, together with the
-scale of the measurement. Everything else prints "not run". Nothing here judges whether the paper is confirmed.
+A claim is measured when a complete run of its verb recorded the metric that the card names, together with
+the scale of the measurement. Everything else prints "not run". Nothing here judges whether a paper holds.
 """
 
 import logging
