@@ -32,9 +32,6 @@ BUILT_LATER = {
     "tune": {"compare"},
 }
 """Verbs that the cards name and the rooms do not have yet; a room's entry goes when its verbs come."""
-PLACE = re.compile(
-    r"section|table|figure|page|abstract|text on|card|code|results|comparison|statistics|line|note|entr"
-)
 
 
 def test_there_are_nine():
@@ -46,11 +43,8 @@ class TestCard:
     def test_belongs_to_its_paper(self, name):
         assert read(OWN[name].card_path).paper == PAPERS[name]
 
-    def test_has_three_to_eight_claims_each_with_its_place(self, name):
-        card = read(OWN[name].card_path)
-        assert 3 <= len(card.claims) <= 8
-        for claim in card.claims:
-            assert PLACE.search(claim.source), claim.source
+    def test_has_three_to_eight_claims(self, name):
+        assert 3 <= len(read(OWN[name].card_path).claims) <= 8
 
     def test_measures_by_verbs_of_its_own_room(self, name):
         room, card = OWN[name], read(OWN[name].card_path)
@@ -63,9 +57,6 @@ class TestCard:
     def test_no_metric_measures_two_claims(self, name):
         measures = [claim.measure for claim in read(OWN[name].card_path).claims]
         assert len(set(measures)) == len(measures)
-
-    def test_has_a_command_when_and_only_when_there_are_verbs(self, name):
-        assert bool(read(OWN[name].card_path).command) == bool(OWN[name].verbs)
 
     def test_joins_with_the_packaged_records(self, name):
         card = read(OWN[name].card_path)

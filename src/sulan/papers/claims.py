@@ -120,8 +120,8 @@ def records(folder: Path | None = None) -> tuple[RunRecord, ...]:
     if folder is not None and not folder.is_dir():
         raise MissingFile(f"no folder of run records at {folder}")
     found = []
-    for root in (PACKAGED, folder):
-        for path in sorted(root.rglob(outputs.RECORD)) if root else ():
+    for root in filter(None, (PACKAGED, folder)):
+        for path in sorted(root.rglob(outputs.RECORD)):
             if any(part.startswith(".") for part in path.relative_to(root).parts):
                 continue
             try:
