@@ -43,7 +43,8 @@ def keywords(title: str, sentences: Sequence[str], *, most: int = MAX_KEYWORDS) 
     worth: dict[str, float] = defaultdict(float)
     shown: dict[str, str] = {}
     for text, weight in ((heading, 3.0), (body, 1.0)):
-        for term in glossary.terms_in(text):
+        for found in glossary.terms_in(text):
+            term = text[found.start : found.end]
             shown.setdefault(term.lower(), term)
             worth[term.lower()] += weight * (1.0 + 0.35 * term.count(" "))
     for phrase, value in _phrases(f"{heading} . {body}").items():
@@ -56,7 +57,11 @@ def keywords(title: str, sentences: Sequence[str], *, most: int = MAX_KEYWORDS) 
             break
         if not any(_overlap(key, other) for other in chosen):
             chosen.append(key)
-    return tuple(Keyword(term=shown[key], translation=glossary.translate(shown[key]) or "") for key in chosen)
+    context = f"{heading}. {body}"
+    return tuple(
+        Keyword(term=shown[key], translation=glossary.translate(shown[key], context=context) or "")
+        for key in chosen
+    )
 
 
 def _phrases(text: str) -> dict[str, float]:
