@@ -1,8 +1,8 @@
 """The model's engine: it words the fields, every field is verified, and what fails is extracted instead.
 
-One call asks for one paper in all languages of the page. What comes back is checked field by field against the
-abstract; at most `REPAIRS` further calls carry what was wrong. A field is taken from the first reply in which it
-passed; a field that never passed is the embedded engine's, marked with the reason.
+One call asks for one paper in all languages of the page. What comes back is checked field by field against
+the abstract; at most `REPAIRS` further calls carry what was wrong. A field is taken from the first reply in
+which it passed; a field that never passed is the embedded engine's, marked with the reason.
 """
 
 import logging

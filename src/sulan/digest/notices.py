@@ -21,13 +21,14 @@ _WORDS: Mapping[Notice, Mapping[Language, str]] = {
     },
     "rule_scores": {
         "zh": "评分按公开规则由摘要得出，每个理由都标明所依据的句子；它不能判断论文所言是否属实。",
-        "en": "Scores follow a published rule and name the sentences they rest on; no rule can tell whether a "
-        "claim is true.",
+        "en": "Scores follow a published rule and name the sentences they rest on; no rule can tell "
+        "whether a claim is true.",
     },
     "model": {
-        "zh": "文字由 {engine} 生成，逐项与摘要核对；未通过核对的条目改用摘要原句并注明原因。评分是模型仅凭摘要的看法。",
-        "en": "Worded by {engine} and checked field by field against the abstract; a field that failed is quoted "
-        "from the abstract and says why. Scores are the model's opinion from an abstract.",
+        "zh": "文字由 {engine} 生成，逐项与摘要核对；未通过核对的条目改用摘要原句并注明原因。"
+        "评分是模型仅凭摘要的看法。",
+        "en": "Worded by {engine} and checked field by field against the abstract; a field that failed is "
+        "quoted from the abstract and says why. Scores are the model's opinion from an abstract.",
     },
     "reworded": {
         "zh": "摘要为速览的改写（{ids}），原文见论文链接。",
@@ -39,7 +40,8 @@ _WORDS: Mapping[Notice, Mapping[Language, str]] = {
     },
     "left_out": {
         "zh": "{ids} 的摘要中有写给机器的句子，已略去，不引用，也不计分。",
-        "en": "The abstract of {ids} has sentences that address a machine; they were left out: not quoted, not scored.",
+        "en": "The abstract of {ids} has sentences that address a machine; they were left out: "
+        "not quoted, not scored.",
     },
     "selected": {
         "zh": "当日共 {considered} 篇，按条件选出 {shown} 篇。",
