@@ -23,7 +23,7 @@ from sulan.errors import BackendError, InputError, MissingExtra, MissingFile
 from sulan.runs import folders
 
 SAMPLE = 1 << 20
-"""Bytes read at the beginning, middle and end of a model file to tell it from one of the same name and size."""
+"""Bytes read at the beginning, middle and end of a model file that tell it from one of its name and size."""
 
 ERRORS_ONLY = 0
 """llama.cpp's log level: it writes to stderr, where progress and errors of ours stand."""

@@ -213,7 +213,7 @@ def _repair(attempt: Attempt[Any]) -> tuple[Message, ...]:
     )
     instruction = Message(
         role="user",
-        content=f"The reply was not accepted:\n{told}\nWrite the whole corrected JSON object and nothing else.",
+        content=f"The reply was not accepted:\n{told}\nWrite the whole corrected JSON object, nothing else.",
     )
     readable = attempt.reply.finish == "stop" and 0 < len(attempt.reply.text) <= lenient_json.MAX_CHARACTERS
     # A cut reply would teach the model to write the same length again, and costs its tokens a second time.
