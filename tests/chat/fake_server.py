@@ -79,9 +79,7 @@ def completion(text: str, *, finish: str | None = "stop", usage: bool = True) ->
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "fake-1",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}],
     }
     if usage:
         body["usage"] = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
@@ -254,7 +252,7 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(b"".join(self._headers_buffer) + content)
             self._headers_buffer = []
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
         def finish(self) -> None:

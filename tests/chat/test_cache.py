@@ -12,8 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+
 from chat.fake_server import FakeServer, Status, Text
 from sulan import chat
+from sulan.chat import structured
 from sulan.chat.cache import Cached, key
 from sulan.chat.protocol import Message, Reply, Request
 from sulan.errors import BackendError, BrokenArtefact, InputError
@@ -194,9 +197,6 @@ def test_kill_9_loses_no_reply_that_arrived(tmp_path: Path) -> None:
 
 
 def test_a_rerun_takes_the_same_steps_as_the_run_it_repeats(tmp_path: Path) -> None:
-    from pydantic import BaseModel
-    from sulan.chat import structured
-
     class Note(BaseModel):
         score: int
 
@@ -211,7 +211,6 @@ def test_a_rerun_takes_the_same_steps_as_the_run_it_repeats(tmp_path: Path) -> N
             with chat.open("openai:m", settings) as session:
                 answers.append(structured.ask(session, question, Note))
         assert server.calls == 4
-    assert [[a.violations for a in answer.attempts] for answer in answers][0] == [
-        a.violations for a in answers[1].attempts
-    ]
+    first, second = ([attempt.violations for attempt in answer.attempts] for answer in answers)
+    assert first == second
     assert answers[0].value == answers[1].value == Note(score=4)

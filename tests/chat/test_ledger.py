@@ -1,12 +1,14 @@
 """What calls cost, and the stop before one that may cost too much."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from chat.fake_server import FakeServer, Status, Text
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chat.fake_server import FakeServer, Status, Text
 from sulan import chat
 from sulan.chat.ledger import Ledger, Metered, Price, prompt_bound
 from sulan.chat.parallel import in_order
@@ -23,14 +25,16 @@ class Fixed:
 
     model = "openai:gpt-x"
 
-    def __init__(self, *, prompt: int | None = 10, completion: int | None = 50) -> None:
+    def __init__(self, *, prompt: int | None = 10, completion: int | None = 50, delay: float = 0.0) -> None:
         self.calls = 0
+        self._delay = delay
         self._usage = prompt, completion
         self._lock = threading.Lock()
 
     def reply(self, request: Request) -> Reply:
         with self._lock:
             self.calls += 1
+        time.sleep(self._delay)
         prompt, completion = self._usage
         return Reply(text="y", finish="stop", prompt_tokens=prompt, completion_tokens=completion)
 
@@ -79,14 +83,20 @@ def test_the_limit_stops_before_the_call_that_may_exceed_it() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_the_limit_holds_whatever_is_under_way(concurrency: int) -> None:
+@pytest.mark.parametrize(
+    ("completion", "calls"),
+    [
+        (100, 10),  # every call costs as much as it may
+        (50, 19),  # 950 is spent, and the 50 left is less than the 100 that the next may cost
+    ],
+)
+def test_the_limit_holds_whatever_is_under_way(concurrency: int, completion: int, calls: int) -> None:
     ledger = Ledger(prices={"": Price(prompt=0.0, completion=1_000_000.0)}, max_cost=1000)
-    fixed = Fixed(completion=50)
+    fixed = Fixed(completion=completion, delay=0.01)
     metered = Metered(fixed, ledger)
     outcomes = list(in_order(lambda n: metered.reply(ask(str(n))), range(40), concurrency=concurrency))
     stopped = [outcome for outcome in outcomes if isinstance(outcome.error, BudgetExceeded)]
-    # After 19 calls 950 is spent, and 50 left is less than the 100 that the next may cost.
-    assert (fixed.calls, len(stopped), ledger.cost) == (19, 21, 950)
+    assert (fixed.calls, len(stopped), ledger.cost) == (calls, 40 - calls, calls * completion)
 
 
 @given(st.text(max_size=200), st.integers(0, 3))

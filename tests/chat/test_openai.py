@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from chat.fake_server import Body, FakeServer, Fault, Raw, Reset, Status, Text, Trickle
 from sulan.chat.openai import OpenAIChat, connect
+from sulan.chat.parallel import in_order
 from sulan.chat.protocol import Message, Request
 from sulan.chat.settings import ChatSettings
 from sulan.errors import BackendError, InputError
@@ -81,7 +83,7 @@ def test_what_passes_by_itself_is_tried_again(opened: Opener, fault: Fault) -> N
 def test_an_endless_failure_ends_after_the_retries(opened: Opener) -> None:
     with FakeServer() as server:
         server.fault("question", Status(500, "the server is on fire"), times=None)
-        with pytest.raises(BackendError, match="on fire.*3 attempts"):
+        with pytest.raises(BackendError, match=r"on fire.*3 attempts"):
             opened(server, retries=2).reply(ask())
         assert server.calls == 3
 
@@ -92,7 +94,11 @@ def test_an_endless_failure_ends_after_the_retries(opened: Opener) -> None:
         (Status(401), InputError, "access denied"),
         (Status(404), InputError, "not found"),
         (Status(400), BackendError, "scripted fault"),
-        (Status(302, headers={"Location": "http://example.org/v1"}), InputError, "redirected to http://example"),
+        (
+            Status(302, headers={"Location": "http://example.org/v1"}),
+            InputError,
+            "redirected to http://example",
+        ),
         (Status(429, headers={"Retry-After": "3600"}), BackendError, "asks to wait 3600 s"),
         (
             Status(429, '{"error": {"code": "insufficient_quota", "message": "pay"}}'),
@@ -173,6 +179,15 @@ def test_response_format_is_given_up_once_and_remembered(
         assert ('"required":["a"]' in body["messages"][-1]["content"]) != told
 
 
+def test_requests_refused_at_the_same_time_give_up_one_format_together(opened: Opener) -> None:
+    with FakeServer(formats=("json_object",), latency=0.1) as server:
+        chat = opened(server)
+        requests = [ask(str(number), schema=SCHEMA) for number in range(8)]
+        assert all(outcome.get().text == "yes" for outcome in in_order(chat.reply, requests, concurrency=8))
+    sent = [body["response_format"]["type"] for body in server.bodies]
+    assert sent == ["json_schema"] * 8 + ["json_object"] * 8
+
+
 def test_parameters_that_a_server_refuses_are_given_up(opened: Opener) -> None:
     with FakeServer(refuses=("max_tokens", "temperature", "seed")) as server:
         chat = opened(server)
@@ -229,8 +244,6 @@ def test_the_key_is_in_no_message_and_no_log(opened: Opener, caplog: pytest.LogC
 
 
 def test_the_pool_bounds_what_the_server_sees(opened: Opener) -> None:
-    from sulan.chat.parallel import in_order
-
     with FakeServer(latency=0.02) as server:
         chat = opened(server, concurrency=3)
         outcomes = list(in_order(lambda n: chat.reply(ask(str(n))).text, range(24), concurrency=12))
@@ -247,7 +260,9 @@ def test_identity_names_the_server_where_a_name_may_mean_anything(monkeypatch: p
     assert connect("m", ChatSettings()).model == "openai:m@10.0.0.1:8000"
 
 
-@pytest.mark.parametrize("url", ["ftp://host/v1", "localhost:8000", "http://user:secret@host/v1", "http://", "http://host:port"])
+@pytest.mark.parametrize(
+    "url", ["ftp://host/v1", "localhost:8000", "http://user:secret@host/v1", "http://", "http://host:port"]
+)
 def test_a_base_url_that_cannot_work_is_one_clear_line(url: str) -> None:
     with pytest.raises(InputError) as caught:
         connect("m", ChatSettings(base_url=url))

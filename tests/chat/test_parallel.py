@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sulan.chat.parallel import in_order
 from sulan.errors import BackendError
 
@@ -36,9 +37,9 @@ def test_order_is_the_inputs_and_the_bound_is_kept(delays: list[int], concurrenc
 
 def test_the_bound_is_used_in_full() -> None:
     barrier = threading.Barrier(4, timeout=10)  # passes only when four are inside at once
-    assert [outcome.get() for outcome in in_order(lambda n: barrier.wait() >= 0, range(8), concurrency=4)] == [
-        True
-    ] * 8
+    assert [
+        outcome.get() for outcome in in_order(lambda n: barrier.wait() >= 0, range(8), concurrency=4)
+    ] == [True] * 8
 
 
 def test_a_failure_is_the_outcome_of_its_item() -> None:

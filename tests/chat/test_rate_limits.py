@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sulan.chat.rate_limits import exhausted_for, retry_after
 
 NOW = datetime(2023, 9, 12, 8, 0, 0, tzinfo=UTC)

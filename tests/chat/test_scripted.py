@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from sulan import chat
 from sulan.chat.parallel import in_order
 from sulan.chat.protocol import Message, Request

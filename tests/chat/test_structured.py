@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+
 from sulan import chat
 from sulan.chat import structured
 from sulan.chat.protocol import Message, Reply, Request
@@ -79,7 +80,7 @@ def test_a_value_that_the_check_rejects_is_partial(tmp_path: Path) -> None:
     def check(summary: Summary) -> Sequence[str]:
         return ["title: 13亿 is in no sentence"] if "13亿" in summary.title else []
 
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"match": "phi", "turn": 0, "reply": {**GOOD, "title": "13亿"}},
         {"match": "13亿 is in no sentence", "turn": 1, "reply": "no object"},
         {"match": "no JSON object", "turn": 1, "reply": "unused"},
