@@ -108,9 +108,9 @@ def test_the_compact_grammar_leaves_no_room_for_white_space(local: chat.Chat) ->
 
 def test_the_same_question_gives_the_same_reply_whatever_was_asked_between(local: chat.Chat) -> None:
     # A long common beginning, as prompts have: reusing the state computed for it changes this very reply.
-    beginning = "You are a careful reader of papers. " * 40
+    beginning = "You are a careful reader of papers. " * 20
     colours, animals = (
-        Request(messages=(Message(role="user", content=beginning + question),), max_tokens=30)
+        Request(messages=(Message(role="user", content=beginning + question),), max_tokens=20)
         for question in ("Name three colours.", "Name three animals and describe each.")
     )
     first = local.reply(colours)

@@ -33,6 +33,9 @@ MAX_BYTES = 8 << 20
 MAX_WAIT = 60.0
 """Longest wait that a server may ask for, in seconds; one that asks for more is taken to be unavailable."""
 
+CONNECT = 10.0
+"""Seconds to wait for a connection; an answer may take long, opening a connection does not."""
+
 FIRST_BACKOFF, LAST_BACKOFF, JITTER = 0.25, 8.0, 0.25
 """Seconds before the first repetition, most before any, and the random part that keeps clients apart."""
 
@@ -80,7 +83,7 @@ class OpenAIChat:
         self._client = httpx2.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             # Waiting for a free connection is our own bound at work, not a failure: it has no time limit.
-            timeout=httpx2.Timeout(timeout, pool=None),
+            timeout=httpx2.Timeout(timeout, connect=min(timeout, CONNECT), pool=None),
             limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             follow_redirects=False,
         )
@@ -272,4 +275,5 @@ def _base_url(text: str) -> str:
 def _retry(error: Exception) -> bool | float:
     if not isinstance(error, _Passing):
         return False
+    logger.info("a request failed and may be tried again: %s", error)
     return True if error.wait is None else error.wait
