@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,7 @@ def test_fields_that_passed_are_kept_of_an_attempt_that_failed(tmp_path: Path) -
     bad = {"title": "phi-1.5", "score": 9, "words": []}
     answer = structured.ask(scripted(tmp_path, {"match": "phi", "reply": bad}), QUESTION, Summary)
     assert answer.value is None and answer.partial is None
-    assert len(answer.attempts) == 3
-    assert [attempt.fields for attempt in answer.attempts] == [{"title": "phi-1.5"}] * 3
+    assert [attempt.fields for attempt in answer.attempts] == [{"title": "phi-1.5"}] * 2
     assert {violation.partition(":")[0] for violation in answer.violations} == {"score", "words"}
 
 
@@ -92,6 +92,16 @@ def test_a_value_that_the_check_rejects_is_partial(tmp_path: Path) -> None:
     rules[1]["reply"] = GOOD
     mended = structured.ask(scripted(tmp_path, *rules), QUESTION, Summary, check=check)
     assert mended.value is not None and mended.value.title == "phi-1.5"
+
+
+@pytest.mark.parametrize(("temperature", "calls"), [(0.0, 2), (0.7, 3)])
+def test_a_model_that_repeats_itself_is_not_asked_the_same_again(
+    tmp_path: Path, temperature: float, calls: int
+) -> None:
+    question = replace(QUESTION, temperature=temperature)
+    answer = structured.ask(scripted(tmp_path, {"match": "phi", "reply": "no"}), question, Summary)
+    assert len(answer.attempts) == calls
+    assert ("repeats" in answer.stopped) == (temperature == 0)
 
 
 def test_every_repair_is_a_new_question_about_the_original(tmp_path: Path) -> None:

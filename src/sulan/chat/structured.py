@@ -63,7 +63,8 @@ class Answer(Generic[T]):
     attempts
         In their order, at least one.
     stopped
-        Why no further repair was asked for although one was left: the message of the backend's error.
+        Why no further repair was asked for although one was left: the message of the backend's error, or
+        that the model repeats itself.
     """
 
     attempts: tuple[Attempt[T], ...]
@@ -128,7 +129,11 @@ def ask(
         refused = reply.finish == "content_filter"  # the same question would be refused again
         if not attempts[-1].violations or refused or repair == repairs:
             break
-        question = replace(request, messages=request.messages + _repair(attempts[-1]))
+        following = replace(request, messages=request.messages + _repair(attempts[-1]))
+        if following == question and request.temperature == 0:
+            # Small models repeat themselves; greedy decoding would do it once more, for the same price.
+            return Answer(attempts=tuple(attempts), stopped="the model repeats the reply that was refused")
+        question = following
     return Answer(attempts=tuple(attempts))
 
 
