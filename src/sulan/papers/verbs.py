@@ -27,6 +27,7 @@ def application() -> App:
         version=sulan.__version__,
         default_parameter=Parameter(converter=_convert, negative_iterable=(), consume_multiple=True),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for name, room in rooms().items():
         if not room.verbs:

@@ -37,7 +37,7 @@ def render(report: Report) -> str:
     Parameters
     ----------
     report
-        What a verb returned. Its charts are inserted as they are: they come from `sulan.reports.charts`, which
+        What a verb returned. Its charts are inserted as they are: `sulan.reports.charts` made them, which
         escapes what it draws.
     """
     css, digest = _style()
