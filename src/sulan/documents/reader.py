@@ -169,6 +169,6 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise BrokenArtefact(
-            f"{path} is not a whole Parquet file: {schemas.first_line(error)}",
+            f"{path} is damaged or cut off: {schemas.first_line(error)}",
             hint="make the corpus again, or remove it; nothing can be read from this part",
         ) from error

@@ -3,9 +3,9 @@
 A stage is a plain function `stage(shard, folder, **arguments) -> result` at the top level of a module. It
 reads one shard (a corpus part, a range, ...), writes what it makes into `folder`, and returns a small JSON
 value. Every shard has its own folder `out/shard-00000`, written aside and renamed when whole, with the
-done-marker in it written last. So a killed worker or a killed run costs the shards it was at and nothing else;
-running again does the missing ones. `out` is a work folder that outlives a kill: give a place beside the final
-artefact, not inside `outputs.folder`, and remove it once the artefact is whole.
+done-marker in it written last. So a killed worker or a killed run costs the shards it was at and nothing
+else; running again does the missing ones. `out` is a work folder that outlives a kill: give a place beside
+the final artefact, not inside `outputs.folder`, and remove it once the artefact is whole.
 
 Not covered: shuffles (joins across shards), scheduling and remote files. With Ray, `out` and the shards lie
 on a file system that every node sees.
