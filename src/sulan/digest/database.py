@@ -112,32 +112,30 @@ def alone(lock: Path, *, wait: float = 0.0) -> Iterator[None]:
     Parameters
     ----------
     lock
-        The lock's file; it says which process holds it, and stays.
+        The lock's file, which stays, empty.
     wait
         Seconds to wait for another holder.
 
     Raises
     ------
     InputError
-        Another process holds it.
+        Another process holds it, or the file cannot be made.
     """
     deadline = time.monotonic() + wait
-    with lock.open("a+") as stream:
+    with mapped(lock):
+        stream = lock.open("a")
+    with stream:
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
                 if time.monotonic() >= deadline:
-                    stream.seek(0)
                     raise InputError(
-                        f"process {stream.read(20).strip() or 'unknown'} is fetching into {lock.parent}",
-                        hint="wait for it to end, or use another folder",
+                        f"another run is fetching into {lock.parent}",
+                        hint="wait for it to end, or name another folder",
                     ) from error
                 time.sleep(0.05)
-        stream.truncate(0)
-        stream.write(f"{os.getpid()}\n")
-        stream.flush()
         yield
 
 

@@ -69,7 +69,7 @@ class Unusable(ValueError):
     """A record that cannot become a paper; the message is one line."""
 
 
-def listing(items: Iterable[object], *, source: Source, place: str = "item") -> Listing:
+def listing(items: Iterable[object], *, source: Source, place: str = "item", ids: bool = False) -> Listing:
     """Return the papers of a list of records, reporting those that cannot be used.
 
     Parameters
@@ -80,13 +80,18 @@ def listing(items: Iterable[object], *, source: Source, place: str = "item") -> 
         Becomes `Paper.source`; a record of our own that names its source keeps it.
     place
         What one record is called in a report: `item 3: no id`.
+    ids
+        Whether a text among the items is the arXiv id of a paper of which nothing else is known.
     """
     papers: dict[str, Paper] = {}
     skipped, remarks = [], []
     for number, item in enumerate(items, start=1):
         notes: list[str] = []
         try:
-            paper = parse(item, source=source, notes=notes)
+            if ids and isinstance(item, str):
+                paper = _only_id(item, source)
+            else:
+                paper = parse(item, source=source, notes=notes)
         except Unusable as error:
             skipped.append(f"{place} {number}: {error}")
             continue
@@ -215,6 +220,13 @@ def link(value: object) -> str:
     except ValueError:
         return ""
     return address if usable and "@" not in parts.netloc else ""
+
+
+def _only_id(text: str, source: Source) -> Paper:
+    known = identifiers.parse(text)
+    if known is None:
+        raise Unusable(f"not an arXiv id: {text[:80]!a}")
+    return Paper(id=known[0], title="", source=source)
 
 
 def _id(record: Mapping[str, Any]) -> str:

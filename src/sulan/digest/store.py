@@ -21,12 +21,15 @@ from typing import Literal, Self
 
 import zstandard
 
-from sulan.digest.database import alone, connect, mapped, transaction
+from sulan.digest.database import connect, mapped, transaction
 from sulan.digest.paper import Paper
 from sulan.digest.records import Source
 from sulan.errors import MissingFile
 
 FILE = "store.sqlite"
+
+LOCK = "store.lock"
+"""Beside the file: held by a verb that fetches, for as long as it fetches (`database.alone`)."""
 
 PREFERRED: tuple[Source, ...] = ("hf", "file", "arxiv")
 """Which source's list of a day is taken where several are stored: the Hub's own list first."""
@@ -140,12 +143,6 @@ class Store:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def alone(self, *, wait: float = 0.0) -> Iterator[None]:
-        """Be the only fetch into this store for the block (see `database.alone`)."""
-        with alone(self.path.with_suffix(".lock"), wait=wait):
-            yield
-
     def papers(self, day: date, *, source: Source | None = None) -> Snapshot | None:
         """Return the latest revision of a day, or None where no fetch of it ever succeeded.
 
@@ -179,6 +176,7 @@ class Store:
         state: State,
         fetched_at: str,
         body: bytes = b"",
+        replace: bool = False,
     ) -> Saved:
         """Merge an answer into a day; see the head of this file for the rules.
 
@@ -196,16 +194,20 @@ class Store:
             ISO 8601, UTC.
         body
             The answer as it came, kept compressed beside a new revision.
+        replace
+            Take the answer as the whole list, on the user's word: what it lacks leaves the list.
         """
         with self._writing():
             latest = self._latest(day, source)
             known: dict[str, Paper] = {}
             if latest is not None:
                 known = {paper.id: paper for paper in self._listed(latest[0], source, latest[2])}
-            answer = {p.id: p for p in papers}
-            merged = [_filled(paper, known.get(paper.id)) for paper in answer.values()]
+            answer = {paper.id: paper for paper in papers}
             absent = tuple(paper_id for paper_id in known if paper_id not in answer)
-            merged += [known[paper_id] for paper_id in absent]
+            merged = list(answer.values())
+            if not replace:
+                merged = [_filled(paper, known.get(paper.id)) for paper in merged]
+                merged += [known[paper_id] for paper_id in absent]
             records = {paper.id: _record(paper) for paper in merged}
             before = {name: _record(paper) for name, paper in known.items()}
             sha256 = _digest("\n".join(sorted(map(_digest, records.values()))))
@@ -225,7 +227,7 @@ class Store:
         return Saved(
             papers=len(merged),
             new=sum(paper_id not in known for paper_id in answer),
-            revised=sum(records[paper_id] != before[paper_id] for paper_id in known),
+            revised=sum(records[paper_id] != before[paper_id] for paper_id in known if paper_id in records),
             absent=absent,
             revision=revision,
         )
