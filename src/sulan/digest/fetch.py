@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from sulan.reports.report import Cell, Report, Table
+from sulan.runs import folders
+
 if TYPE_CHECKING:
     from sulan.digest.records import Listing
     from sulan.digest.snapshots import Update
     from sulan.digest.store import Snapshot, Store
-    from sulan.reports.report import Cell, Report
 
 GIVE_UP_AFTER = 3
 """Days in a row that a service may fail before the rest of a range is left for the next run."""
@@ -26,7 +28,7 @@ def fetch(
     out: Path | None = None,
     refresh: bool = False,
     enrich: bool = False,
-) -> "Report":
+) -> Report:
     """Fetch days of papers into the store.
 
     Days that are stored as complete are skipped, so a long range that was interrupted goes on where it
@@ -70,8 +72,6 @@ def fetch(
     """
     from sulan.digest import arxiv, database, days, inputs
     from sulan.digest.store import LOCK, Store
-    from sulan.reports.report import Report, Table
-    from sulan.runs import folders
     from sulan.runs.record import record
 
     now = days.clock()
@@ -181,7 +181,7 @@ def _from_file(
         yield day, snapshots.store_input(day, papers, store, now=now), ""
 
 
-def _row(day: Date, update: "Update | None", failure: str, kept: "Snapshot | None") -> "tuple[Cell, ...]":
+def _row(day: Date, update: "Update | None", failure: str, kept: "Snapshot | None") -> tuple[Cell, ...]:
     papers = None if kept is None else len(kept.papers)
     state = "missing" if kept is None else "empty" if not papers and kept.state == "complete" else kept.state
     if update is None:

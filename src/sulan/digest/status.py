@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sulan.reports.report import Report, Table
+from sulan.runs import folders
+
 if TYPE_CHECKING:
     from sulan.digest.store import Standing
-    from sulan.reports.report import Report
 
 
-def status(*, since: str, until: str | None = None, store: Path | None = None) -> "Report":
+def status(*, since: str, until: str | None = None, store: Path | None = None) -> Report:
     """Show complete, open, empty and missing days.
 
     Parameters
@@ -38,8 +40,6 @@ def status(*, since: str, until: str | None = None, store: Path | None = None) -
     """
     from sulan.digest import days
     from sulan.digest.store import FILE, Store
-    from sulan.reports.report import Report, Table
-    from sulan.runs import folders
 
     wanted = days.expand(since, until=until, now=days.clock())
     folder = store if store is not None else folders.data() / "digest"

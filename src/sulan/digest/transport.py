@@ -24,6 +24,9 @@ from sulan.digest.paper import clean
 from sulan.errors import BackendError, InputError
 
 _log = logging.getLogger(__name__)
+logging.getLogger("stamina").setLevel(
+    logging.ERROR
+)  # its line for a retry does not say what failed; ours does
 
 MAX_BYTES = 64 * 2**20
 """Largest answer that is read, after decompression. A day of fifty papers is about 0.3 MB."""
@@ -283,6 +286,7 @@ def _wait(error: Exception) -> bool | float:
     """Stamina's hook: False stops, True waits by the schedule, a number waits that long."""
     if not isinstance(error, _Passing):
         return False
+    _log.info("trying again: %s", error)
     return True if error.wait is None else error.wait
 
 
