@@ -31,6 +31,7 @@ def page(
     root: str | None = None,
     earlier: str = "",
     later: str = "",
+    searchable: bool = False,
 ) -> str:
     """Return the edition's page with all its languages.
 
@@ -43,6 +44,8 @@ def page(
         page stands alone, with both inside.
     earlier, later
         Days of the neighbouring editions on the site; empty when there is none.
+    searchable
+        Whether the site has a search page to link to.
     """
     files = [*names(edition).values(), "edition.json", "atom.xml", "rss.xml", "feed.json", "edition.eml"]
     return document(
@@ -54,13 +57,20 @@ def page(
         earlier=earlier,
         later=later,
         files=files,
+        searchable=searchable,
     )
 
 
-def document(name: str, *, languages: tuple[Language, ...], root: str | None, **context: Any) -> str:
+def document(
+    name: str, *, languages: tuple[Language, ...], root: str | None, searchable: bool, **context: Any
+) -> str:
     """Return a page made from the template `name`, which extends `layout.html`."""
     return template(name).render(
-        languages=languages, root=root, policy=policy(standalone=root is None), **context
+        languages=languages,
+        root=root,
+        searchable=searchable,
+        policy=policy(standalone=root is None, search=name == "search.html"),
+        **context,
     )
 
 

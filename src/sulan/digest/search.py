@@ -2,6 +2,9 @@
 
 The program comes from the PyPI package `pagefind_bin_extended` (extra `search`) and is found without importing
 it. The index is static files beside the pages; the reader's browser does the searching.
+
+The index is cut into bundles, one per quarter of a year, which the browser merges: pagefind holds all that it
+indexes in memory, and a new day costs its quarter and not the archive.
 """
 
 import importlib.util
@@ -14,7 +17,7 @@ from sulan.errors import BackendError, MissingExtra
 PACKAGE = "pagefind_bin_extended"
 FOLDER = "pagefind"
 TIMEOUT = 1800
-"""Seconds after which indexing is given up; 1,000 days of 30 papers take a small part of it."""
+"""Seconds after which indexing a bundle is given up; a quarter of 30 papers a day takes a small part of it."""
 
 _UNUSED = ("pagefind-ui.*", "pagefind-modular-ui.*", "pagefind-component-ui.*", "pagefind-highlight.js")
 
@@ -39,17 +42,28 @@ def program() -> Path:
     raise MissingExtra(PACKAGE, extra="search")
 
 
-def index(site: Path, *, language: str, pages: str) -> None:
-    """Write the search index of a site into its folder `pagefind`.
+def bundle(day: str) -> str:
+    """Return the name of the bundle that a day belongs to.
+
+    Examples
+    --------
+    >>> bundle("2023-09-12")
+    '2023-q3'
+    """
+    return f"{day[:4]}-q{(int(day[5:7]) + 2) // 3}"
+
+
+def index(site: Path, name: str, *, language: str) -> None:
+    """Write one bundle of a site's search index into `pagefind/NAME`.
 
     Parameters
     ----------
     site
         The site's folder, its pages written.
+    name
+        What `bundle` gave for the days it holds.
     language
-        Language of the one index: `zh` cuts Chinese into words and finds English words as they stand.
-    pages
-        Glob, below `site`, of the pages that are searched.
+        Language of the index: `zh` cuts Chinese into words and finds English words as they stand.
 
     Raises
     ------
@@ -58,7 +72,11 @@ def index(site: Path, *, language: str, pages: str) -> None:
     BackendError
         It ended with an error, or found nothing to index.
     """
-    command = [str(program()), "--site", str(site), "--output-subdir", FOLDER, "--glob", pages]
+    year, _, quarter = name.partition("-q")
+    months = ",".join(f"{month:02d}" for month in range(3 * int(quarter) - 2, 3 * int(quarter) + 1))
+    target = f"{FOLDER}/{name}"
+    command = [str(program()), "--site", str(site), "--output-subdir", target]
+    command += ["--glob", f"{year}-{{{months}}}-*/index.html"]
     command += ["--force-language", language, "--keep-index-url", "--quiet"]
     try:
         done = subprocess.run(
@@ -66,10 +84,10 @@ def index(site: Path, *, language: str, pages: str) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BackendError(f"pagefind did not run: {error}") from error
-    if done.returncode != 0 or not (site / FOLDER / "pagefind.js").is_file():
+    if done.returncode != 0 or not (site / target / "pagefind.js").is_file():
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise BackendError(f"pagefind failed with exit code {done.returncode}: {lines[-1][:200]}")
     _log.debug("pagefind: %s", done.stdout.strip())
     for pattern in _UNUSED:  # its ready-made interfaces; ours is templates/search.js
-        for path in (site / FOLDER).glob(pattern):
+        for path in (site / target).glob(pattern):
             path.unlink()

@@ -11,10 +11,16 @@
   let engine, turn = 0;
 
   const load = async () => {
-    engine ??= import(new URL("pagefind/pagefind.js", site)).then(async (pagefind) => {
-      await pagefind.options({ baseUrl: site.pathname, excerptLength: 24 });
-      await pagefind.init();
-      return pagefind;
+    const [first, ...others] = form.dataset.bundles.split(" ").map((name) => `${site.pathname}pagefind/${name}/`);
+    engine ??= import(first + "pagefind.js").then(async (pagefind) => {
+      // pagefind cuts a query into words by the page's language; the index has one, whatever the reader sees.
+      const root = document.documentElement, shown = root.lang;
+      root.lang = form.dataset.language;
+      const instance = pagefind.createInstance({ baseUrl: site.pathname, excerptLength: 24 });
+      root.lang = shown;
+      await instance.init();
+      for (const other of others) await instance.mergeIndex(other, { baseUrl: site.pathname });
+      return instance;
     });
     return engine;
   };
