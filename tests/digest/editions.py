@@ -95,7 +95,9 @@ def method() -> Method:
                 scale="3M parameters, 10M tokens",
                 date="2026-12-01",
             ),
-            Measurement(claim="thirty", says="30 % of the data suffices", value="1.5B parameters", source="4.2"),
+            Measurement(
+                claim="thirty", says="30 % of the data suffices", value="1.5B parameters", source="4.2"
+            ),
         ),
     )
 

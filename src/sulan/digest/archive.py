@@ -141,7 +141,9 @@ def day(edition: Edition, *, path: Path, fingerprint: str) -> Day:
                 id=entry.paper.id,
                 title=display.prose(entry.paper.title) or entry.paper.id,
                 upvotes=entry.paper.upvotes,
-                scores=tuple(summary.scores[name].value for name in SCORE_NAMES) if summary and complete else (),
+                scores=tuple(summary.scores[name].value for name in SCORE_NAMES)
+                if summary and complete
+                else (),
                 keywords=tuple(
                     (display.prose(keyword.term), display.prose(keyword.translation))
                     for keyword in (summary.keywords if summary else ())

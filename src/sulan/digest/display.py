@@ -16,7 +16,9 @@ from sulan.errors import BrokenArtefact
 LANGUAGE_TAGS: dict[Language, str] = {"zh": "zh-Hans", "en": "en"}
 """BCP 47 tags: what stands in `lang` and `xml:lang`."""
 
-_COMMAND = re.compile(r"\\(?:text(?:bf|it|tt|sc|rm|sf|sl|up|md)?|emph|mathrm|mathbf|underline|mbox)\{([^{}]*)\}")
+_COMMAND = re.compile(
+    r"\\(?:text(?:bf|it|tt|sc|rm|sf|sl|up|md)?|emph|mathrm|mathbf|underline|mbox)\{([^{}]*)\}"
+)
 _ESCAPED = re.compile(r"\\([%&#_$])")
 _QUOTED = re.compile(r"``([^`\"']*)(?:''|\")")
 _DOLLAR = re.compile(r"(?<!\\)\$")

@@ -182,7 +182,13 @@ def _atom(entries: Sequence[Item], channel: Channel) -> bytes:
     _add(root, "updated", display.rfc3339(channel.updated))
     _add(root, "link", rel="alternate", type="text/html", href=channel.home)
     if channel.base_url:
-        _add(root, "link", rel="self", type="application/atom+xml", href=channel.address(channel.name("atom.xml")))
+        _add(
+            root,
+            "link",
+            rel="self",
+            type="application/atom+xml",
+            href=channel.address(channel.name("atom.xml")),
+        )
     _add(_add(root, "author"), "name", "Sulan")
     _add(root, "generator", "Sulan")
     for item in entries:
@@ -219,7 +225,13 @@ def _rss(entries: Sequence[Item], channel: Channel) -> bytes:
     _add(top, "lastBuildDate", _rfc822(channel.updated))
     _add(top, "generator", "Sulan")
     if channel.base_url:
-        _add(top, "atom:link", rel="self", type="application/rss+xml", href=channel.address(channel.name("rss.xml")))
+        _add(
+            top,
+            "atom:link",
+            rel="self",
+            type="application/rss+xml",
+            href=channel.address(channel.name("rss.xml")),
+        )
     for item in entries:
         node = _add(top, "item")
         _add(node, "title", item.title)

@@ -41,9 +41,7 @@ def message(
     language: Language = edition.languages[0]
     leave = display.link(unsubscribe)
     mail = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
-    mail["Subject"] = " · ".join(
-        PHRASES[each]["title"].format(day=edition.day) for each in edition.languages
-    )
+    mail["Subject"] = " · ".join(PHRASES[each]["title"].format(day=edition.day) for each in edition.languages)
     mail["From"] = sender or NOBODY
     mail["Date"] = format_datetime(display.moment(edition.updated))
     # A revised edition is another mail; the same one sent twice is one mail to every reader.

@@ -85,7 +85,9 @@ class Build:
             other = days.get(day.day)
             if other is not None:
                 loser = min(day, other, key=lambda each: each.revision)
-                problems.append((str(loser.path), f"another edition of {day.day} has a higher or equal revision"))
+                problems.append(
+                    (str(loser.path), f"another edition of {day.day} has a higher or equal revision")
+                )
             if other is None or day.revision > other.revision:
                 days[day.day] = day
         return [days[name] for name in sorted(days)], problems
@@ -138,7 +140,9 @@ class Build:
             )
         self._feeds(days, languages)
         if self.base_url:
-            self._file("sitemap.xml", _digest(days[-1].day, [day.updated for day in days]), lambda: self._map(days))
+            self._file(
+                "sitemap.xml", _digest(days[-1].day, [day.updated for day in days]), lambda: self._map(days)
+            )
 
     def index(self, days: Sequence[Day]) -> None:
         """Write the search index, bundle by bundle; one whose pages are the same is taken over.
@@ -207,9 +211,7 @@ class Build:
         self._file(
             "index.html",
             _digest(look, counts, [day.to_json() for day in latest]),
-            lambda: page(
-                "home.html", root="", month="", shown=latest, months=counts, limit=BEST, best=_best
-            ),
+            lambda: page("home.html", root="", month="", shown=latest, months=counts, limit=BEST, best=_best),
         )
         for name, group in months.items():
             self._file(
@@ -331,4 +333,3 @@ def _manifest(previous: Path) -> tuple[dict[str, str], dict[str, Any]]:
         return manifest["files"], manifest["days"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}, {}  # a damaged manifest costs a full build and nothing else
-

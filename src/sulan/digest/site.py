@@ -100,7 +100,9 @@ def site(
             "files kept": build.kept,
             "search": "yes" if build.searchable else "no",
         },
-        tables=(Table(title="Left out", columns=("file", "reason"), rows=tuple(problems)),) if problems else (),
+        tables=(Table(title="Left out", columns=("file", "reason"), rows=tuple(problems)),)
+        if problems
+        else (),
         notes=(f"No search: {search_missing}. {search_missing.hint}",) if search and search_missing else (),
         exit_code=3 if problems else 0,
     )
@@ -137,7 +139,9 @@ def server(folder: Path, *, port: int) -> "ThreadingHTTPServer":
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
-        raise InputError(f"cannot listen on port {port}: {error}", hint="say --port 0 for a free one") from error
+        raise InputError(
+            f"cannot listen on port {port}: {error}", hint="say --port 0 for a free one"
+        ) from error
 
 
 def _serve(folder: Path, *, port: int) -> None:
