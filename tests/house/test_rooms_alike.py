@@ -85,9 +85,11 @@ def test_card_is_valid_and_cites_its_claims(name: str) -> None:
     for claim in read.claims:
         assert claim.says
         assert claim.value
-        assert re.search(r"section|table|figure|abstract|appendix|seed", claim.source, re.IGNORECASE), (
-            claim.source
-        )
+        assert re.search(
+            r"section|table|figure|page|abstract|appendix|data set card|official code",
+            claim.source,
+            re.IGNORECASE,
+        ), claim.source
         assert claim.measure.startswith(f"{name} ")
     assert bool(read.command) == bool(ROOMS[name].verbs)
 

@@ -43,20 +43,23 @@ def keywords(title: str, sentences: Sequence[str], *, most: int = MAX_KEYWORDS) 
     worth: dict[str, float] = defaultdict(float)
     shown: dict[str, str] = {}
     for text, weight in ((heading, 3.0), (body, 1.0)):
-        for term in glossary.terms_in(text):
+        for found in glossary.terms_in(text):
+            term = text[found.start : found.end]
             shown.setdefault(term.lower(), term)
-            worth[term.lower()] += weight * (1.0 + 0.35 * term.count(" "))
+            worth[term.lower()] += weight * _specific(term)
     for phrase, value in _phrases(f"{heading} . {body}").items():
         shown.setdefault(phrase.lower(), phrase)
         in_title = phrase.lower() in heading.lower()
         worth[phrase.lower()] += value * (2.0 if in_title else 1.0)
-    chosen: list[str] = []
+    context = f"{heading}. {body}"
+    chosen: list[Keyword] = []
     for key in sorted(worth, key=lambda key: (-worth[key], key)):
         if len(chosen) == most:
             break
-        if not any(_overlap(key, other) for other in chosen):
-            chosen.append(key)
-    return tuple(Keyword(term=shown[key], translation=glossary.translate(shown[key]) or "") for key in chosen)
+        keyword = Keyword(term=shown[key], translation=glossary.translate(shown[key], context=context) or "")
+        if not any(_same(keyword, other) for other in chosen):
+            chosen.append(keyword)
+    return tuple(chosen)
 
 
 def _phrases(text: str) -> dict[str, float]:
@@ -67,6 +70,9 @@ def _phrases(text: str) -> dict[str, float]:
         for word in _TOKEN.findall(part):
             if word.lower() in EMPTY_WORDS or _VERBAL.match(word):
                 runs.append(run)
+                run = []
+            elif _is_name(word):  # a name stands for itself, whatever it is the name of
+                runs += [run, [word]]
                 run = []
             else:
                 run.append(word)
@@ -81,15 +87,36 @@ def _phrases(text: str) -> dict[str, float]:
     scores = {}
     for phrase, count in counts.items():
         words = phrase.split()
-        is_name = len(words) == 1 and sum(c.isupper() for c in phrase) >= 2
+        is_name = len(words) == 1 and _is_name(phrase)
         if len(words) == 1 and not is_name:
             continue
         mean = sum(degree[w.lower()] / frequency[w.lower()] for w in words) / len(words)
-        scores[phrase] = (0.4 * mean + (2.0 if is_name else 0.0)) * (1 + 0.5 * (count - 1))
+        scores[phrase] = (1.5 if is_name else 0.4 * mean) * (1 + 0.5 * (count - 1))
     return scores
 
 
-def _overlap(a: str, b: str) -> bool:
-    """Tell whether one term says what the other says: shared words make up half of the shorter one."""
-    left, right = ({word.removesuffix("s") for word in re.split(r"[\s-]+", term)} for term in (a, b))
+def _is_name(word: str) -> bool:
+    """Tell whether a word is a name: capitals inside a part of it (SignRound, OPT) or a version (phi-1.5)."""
+    parts = word.split("-")
+    capitals = any(len(part) >= 3 and sum(c.isupper() for c in part) >= 2 for part in parts)
+    return capitals or (len(parts) > 1 and parts[-1][-1].isdigit())
+
+
+def _specific(term: str) -> float:
+    """Return how much a glossary term tells: a phrase more than a name, a plain word (dataset) least."""
+    if " " in term:
+        return 1.0 + 0.35 * term.count(" ")
+    return 1.0 if _is_name(term) else 0.5
+
+
+def _same(a: Keyword, b: Keyword) -> bool:
+    """Tell whether one keyword says what the other says.
+
+    They share a translation, or more than half of the words of the shorter one.
+    """
+    if a.translation and a.translation == b.translation:
+        return True
+    left, right = (
+        {word.removesuffix("s") for word in re.split(r"[\s-]+", term.lower())} for term in (a.term, b.term)
+    )
     return 2 * len(left & right) > min(len(left), len(right))
