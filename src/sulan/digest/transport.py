@@ -24,9 +24,6 @@ from sulan.digest.paper import clean
 from sulan.errors import BackendError, InputError
 
 _log = logging.getLogger(__name__)
-logging.getLogger("stamina").setLevel(
-    logging.ERROR
-)  # its line for a retry does not say what failed; ours does
 
 MAX_BYTES = 64 * 2**20
 """Largest answer that is read, after decompression. A day of fifty papers is about 0.3 MB."""
