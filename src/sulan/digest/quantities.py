@@ -145,7 +145,9 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
             start=start, end=end, text=text[start:end], value=10.0**value, unit="times", number_end=end
         )
     more = _MORE.match(plain, end)
-    unit, unit_end, near = unit_after(plain, more.end() if more else end, digits=item.form == "digits")
+    unit, unit_end, near = unit_after(
+        plain, more.end() if more else end, digits=item.form == "digits", value=value
+    )
     measure = unit in MEASURES
     if unit == "name" or (
         item.form == "digits" and not scale and not measure and only_looks_like(plain, item, word, unit)

@@ -23,7 +23,7 @@ _ENGLISH_WORD = re.compile(r"[A-Za-z]+")
 _CHINESE_TAIL = re.compile(r"[ ]?([^\s，。、；：！？（）()\d]{0,10})")
 _CHINESE_UNIT = re.compile("|".join(sorted(map(re.escape, CHINESE_UNITS), key=len, reverse=True)))
 _NOT_A_UNIT = re.compile(
-    r"位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
+    r"语言(?:任务|数据|基准|理解|处理|建模|对)|位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
     r"|轮廓|天然|类[似型]"
 )
 _STOP_WORDS = frozenset(
@@ -154,7 +154,7 @@ def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> 
     return previous[0].isupper() and (inside or not previous[1:].islower()) and len(previous) > 1
 
 
-def unit_after(plain: str, end: int, *, digits: bool) -> tuple[str, int, bool]:
+def unit_after(plain: str, end: int, *, digits: bool, value: float) -> tuple[str, int, bool]:
     """Return the unit, where it ends, and whether it follows directly.
 
     The unit is `name` when digits are glued to letters that make no unit: 3D, 1st.
@@ -167,6 +167,8 @@ def unit_after(plain: str, end: int, *, digits: bool) -> tuple[str, int, bool]:
         Where the number and its scale end.
     digits
         The number is written in digits.
+    value
+        Number x scale.
     """
     symbol = _SYMBOL.match(plain, end)
     if symbol:
@@ -176,21 +178,25 @@ def unit_after(plain: str, end: int, *, digits: bool) -> tuple[str, int, bool]:
         unit = ENGLISH_UNITS.get(glued.group().lower(), "name")  # 4bit, 8GB; but 3D, 1st
         return unit, glued.end(), True
     english = _ENGLISH_TAIL.match(plain, end)
-    return _english_unit(english) if english else _chinese_unit(plain, end)
+    return _english_unit(english, value=value) if english else _chinese_unit(plain, end)
 
 
-def _english_unit(tail: re.Match[str]) -> tuple[str, int, bool]:
-    previous = ""
+def _english_unit(tail: re.Match[str], *, value: float) -> tuple[str, int, bool]:
+    """Return the head of the noun phrase: "8 language tasks" are tasks, "3T token data" are tokens."""
+    found, previous = ("", tail.start(), False), ""
+    hyphen = tail.group()[0] == "-"
     for index, match in enumerate(_ENGLISH_WORD.finditer(tail.string, tail.start(), tail.end())):
         word = match.group().lower()
-        if word in _STOP_WORDS:
-            break
         # One letter is a unit only when glued: not "5 s", "3 x".
         unit = ENGLISH_UNITS.get(word, "") if len(word) > 1 else ""
+        if word in _STOP_WORDS:
+            break
         if unit and (index == 0 or unit not in MEASURES or previous in _QUALIFIES_POINT):
-            return unit, match.end(), index == 0
+            found = unit, match.end(), index == 0
+            if unit in MEASURES or word.endswith("s") or (index == 0 and hyphen) or value >= 1000:
+                break
         previous = word
-    return "", tail.start(), False
+    return found
 
 
 def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
@@ -203,7 +209,8 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
     weak = ("", end, False)
     for match in _CHINESE_UNIT.finditer(piece):
         unit, where = CHINESE_UNITS[match.group()], match.start()
-        if _NOT_A_UNIT.match(piece, where) or (unit in MEASURES and where > 0):
+        multilingual = unit == "language" and piece[max(0, where - 1) : where] in ("多", "跨")
+        if multilingual or _NOT_A_UNIT.match(piece, where) or (unit in MEASURES and where > 0):
             continue
         found = unit, start + match.end(), where <= skip
         if unit != "class" and where <= 6:
