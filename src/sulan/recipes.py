@@ -13,12 +13,15 @@ step that fails stops the recipe, and running it again goes on from there.
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sulan.errors import InputError
 from sulan.papers import verbs
 from sulan.reports.report import Cell, Report, Table
 from sulan.runs.record import is_current
+
+if TYPE_CHECKING:
+    from cyclopts import App
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +50,15 @@ def run(recipe: Path, /, *, only: tuple[str, ...] = ()) -> Report:
     unknown = set(only) - {name for step in steps for name in (step["run"], step.get("out"))}
     if unknown:
         raise InputError(f"{recipe} has no step {', '.join(sorted(unknown))}")
+    wanted = [step for step in steps if not only or {step["run"], step.get("out")} & set(only)]
+    app = verbs.application()
+    for step in wanted:  # a mistake in the last step is told before the first one has worked for hours
+        _bind(app, step)
     rows: list[tuple[Cell, ...]] = []
-    for step in steps:
-        if only and step["run"] not in only and step.get("out") not in only:
-            continue
-        arguments = {name: value for name, value in step.items() if name != "run"}
+    for step in wanted:
         _log.info("step %s%s", step["run"], f" -> {step['out']}" if "out" in step else "")
-        state, code = _run_step(step["run"], arguments)
-        rows.append((step["run"], arguments.get("out", ""), state))
+        state, code = _run_step(app, step)
+        rows.append((step["run"], step.get("out", ""), state))
         if code:
             return _report(recipe, rows, total=len(steps), exit_code=code)
     return _report(recipe, rows, total=len(steps), exit_code=0)
@@ -75,13 +79,20 @@ def _steps(recipe: Path) -> list[dict[str, Any]]:
     return steps
 
 
-def _run_step(verb: str, arguments: dict[str, Any]) -> tuple[str, int]:
-    app, source = verbs.application(), f"step {verb}"
-    bound = verbs.bind(app, verb.split(), config=arguments, source=source)
+def _bind(app: "App", step: dict[str, Any]) -> dict[str, Any]:
+    return verbs.bind(app, step["run"].split(), config=_arguments(step), source=f"step {step['run']}")
+
+
+def _run_step(app: "App", step: dict[str, Any]) -> tuple[str, int]:
+    verb, bound = step["run"], _bind(app, step)
     if isinstance(bound.get("out"), Path) and is_current(bound["out"], verb=verb, config=bound):
         return "skipped: complete", 0
-    report = verbs.call(app, verb.split(), config=arguments, source=source)
+    report = verbs.call(app, verb.split(), config=_arguments(step), source=f"step {verb}")
     return ("done", 0) if report.exit_code == 0 else (f"exit {report.exit_code}", report.exit_code)
+
+
+def _arguments(step: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in step.items() if name != "run"}
 
 
 def _report(recipe: Path, rows: list[tuple[Cell, ...]], *, total: int, exit_code: int) -> Report:

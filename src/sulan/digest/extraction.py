@@ -47,12 +47,13 @@ _OUTLOOK = re.compile(
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
 EMPTY_WORDS = frozenset(
     """
-    a about above across after all also although among an and any are as at be because been before being between
-    both but by can could did do does during each either etc for from further had has have here hence how however
-    i if in into is it its itself just less like many may might more most much must no nor not of off on once one
-    only or other our out over own per same several shall should show since so some such than that the their them
-    then there thereby these they this those through thus to toward towards two under until up upon use used using
-    very via was we well were what when where whether which while who whose why will with within without would you
+    a about above across after all also although among an and any are as at be because been before
+    being between both but by can could did do does during each either etc for from further had has
+    have here hence how however i if in into is it its itself just less like many may might more
+    most much must no nor not of off on once one only or other our out over own per same several
+    shall should show since so some such than that the their them then there thereby these they this
+    those through thus to toward towards two under until up upon use used using very via was we well
+    were what when where whether which while who whose why will with within without would you
     """.split()  # noqa: SIM905  a list literal of these would be read by nobody
 )
 """Words without a subject of their own."""
@@ -113,6 +114,7 @@ def highlights(
         + 0.3 * index / len(sentences)
         - 1.2 * bool(_BACKGROUND.search(sentence))
         - 0.5 * bool(_OUTLOOK.search(sentence))
+        - 0.8 * (index < besides)  # what comes before is what others did
         for index, sentence in enumerate(sentences)
         if index != besides
     }

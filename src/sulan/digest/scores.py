@@ -155,7 +155,7 @@ def by_rule(sentences: Sequence[str], *, main_work: int, language: Language) -> 
         "recommendation": sum(own) / 2 + points["recommendation"],
     }
     return {
-        name: Score(value=_half_step(values[name]), reason=_reason(found[name], language=language))
+        name: Score(value=_half_step(values[name]), reason=_reason(name, found[name], language=language))
         for name in SCORE_NAMES
     }
 
@@ -197,13 +197,13 @@ def _half_step(value: float) -> float:
     return min(5.0, max(1.0, int(value * 2) / 2))
 
 
-def _reason(found: Sequence[tuple[Sign, int]], *, language: Language) -> Passage:
-    names = [sign.names[language] for sign, _ in found]
+def _reason(name: ScoreName, found: Sequence[tuple[Sign, int]], *, language: Language) -> Passage:
+    parts = [sign.names[language] for sign, _ in found]
+    if name == "recommendation":
+        parts.insert(0, {"en": "the mean of the two scores above", "zh": "以上两项的平均"}[language])
     if language == "zh":
-        text = f"按规则：{'；'.join(names)}。" if names else "按规则：摘要中没有相应的依据。"
+        text = f"按规则：{'；'.join(parts) or '摘要中没有相应的依据'}。"
     else:
-        text = (
-            f"By rule: {'; '.join(names)}." if names else "By rule: the abstract states nothing to this end."
-        )
+        text = f"By rule: {'; '.join(parts) or 'the abstract states nothing to this end'}."
     evidence = tuple(sorted({where for _, where in found}))
     return Passage(text=text, language=language, evidence=evidence)

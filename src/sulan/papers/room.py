@@ -31,6 +31,9 @@ class _RoomModule(ModuleType):
             return getattr(import_module(f"{self.__name__}.{name}"), name)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.__dict__.get("__all__", ())})
+
 
 def room(package: str) -> None:
     """Make `package` a room; its `__init__.py` calls this last, with `__all__` naming its verbs.
@@ -60,8 +63,20 @@ class Room:
 
     @property
     def module(self) -> ModuleType:
-        """The package, imported; a room's `__init__` imports nothing heavy."""
-        return import_module(self.package)
+        """The package, imported; a room's `__init__` imports nothing heavy.
+
+        Raises
+        ------
+        BrokenArtefact
+            The package cannot be imported, or has no `__all__`; a third party's room may be either.
+        """
+        try:
+            module = import_module(self.package)
+        except ImportError as error:
+            raise BrokenArtefact(f"room {self.name} cannot be imported: {error}") from error
+        if not hasattr(module, "__all__"):
+            raise BrokenArtefact(f"room {self.name} names no verbs: {self.package} has no __all__")
+        return module
 
     @property
     def verbs(self) -> tuple[str, ...]:

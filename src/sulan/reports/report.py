@@ -68,7 +68,7 @@ def read(path: Path) -> Report:
     """
     try:
         document = json.loads(path.read_text())
-        if document.pop("schema_version") != SCHEMA_VERSION:
+        if document["schema_version"] != SCHEMA_VERSION:
             raise BrokenArtefact(f"{path} is not a report of schema {SCHEMA_VERSION}")
         tables = tuple(
             Table(
@@ -76,9 +76,15 @@ def read(path: Path) -> Report:
                 columns=tuple(table["columns"]),
                 rows=tuple(tuple(row) for row in table["rows"]),
             )
-            for table in document.pop("tables")
+            for table in document["tables"]
         )
-        return Report(**{**document, "tables": tables, "notes": tuple(document["notes"])})
+        return Report(
+            title=document["title"],
+            summary=document["summary"],
+            tables=tables,
+            notes=tuple(document["notes"]),
+            exit_code=document["exit_code"],
+        )
     except FileNotFoundError as error:
         raise MissingFile(f"no report at {path}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -122,7 +122,7 @@ def record(
     folder
         Where the artefact is being written: what `outputs.folder` gave.
     config
-        The verb's resolved arguments, `locals()` at its start.
+        The verb's resolved arguments: `locals()`, taken where nothing but `folder` has been added to them.
     seed
         The run's seed, where it draws at random.
     inputs
@@ -131,7 +131,7 @@ def record(
     run = Run(
         verb=verb,
         folder=folder,
-        config=plain(config),
+        config=plain({name: value for name, value in config.items() if value is not folder}),
         seed=seed,
         inputs={str(path): fingerprints.path(path) for path in inputs},
         start=now(),

@@ -1,0 +1,96 @@
+"""From papers to summaries: the embedded engine for every paper, and a model on top where there is one."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from sulan.chat import parallel
+from sulan.digest import extractive, prompt, sentences
+from sulan.digest.assembly import Composed
+from sulan.digest.edition import Language
+from sulan.digest.injection import suspicious
+from sulan.digest.paper import Paper
+from sulan.runs.progress import progress
+
+if TYPE_CHECKING:
+    from sulan.chat import Chat
+
+
+def compose(
+    papers: Sequence[Paper],
+    *,
+    languages: tuple[Language, ...],
+    chat: "Chat | None",
+    concurrency: int,
+    label: str,
+) -> Iterator[Composed]:
+    """Yield one summary after another, in the order of the papers.
+
+    Parameters
+    ----------
+    papers
+        Of one edition.
+    languages
+        Of the edition.
+    chat
+        The model; None: the embedded engine alone.
+    concurrency
+        Papers under way at once with a model.
+    label
+        What progress calls this.
+    """
+    if chat is None:
+        for paper in progress(papers, label=label):
+            yield extracted(paper, languages=languages)
+        return
+    model = chat
+
+    def one(paper: Paper) -> Composed:
+        return written(paper, languages=languages, chat=model)
+
+    outcomes = parallel.in_order(one, papers, concurrency=concurrency)
+    for outcome in progress(outcomes, label=label, total=len(papers)):
+        yield outcome.get()
+
+
+def extracted(paper: Paper, *, languages: tuple[Language, ...]) -> Composed:
+    """Return one paper by the embedded engine."""
+    numbered = sentences.split(paper.abstract)
+    left_out = suspicious(numbered)
+    return Composed(
+        paper=paper,
+        sentences=numbered,
+        summaries={
+            language: extractive.summarize(paper.title, numbered, language=language, left_out=left_out)
+            for language in languages
+        },
+        engine="extractive",
+    )
+
+
+def written(paper: Paper, *, languages: tuple[Language, ...], chat: "Chat") -> Composed:
+    """Return one paper in a model's words, with what failed extracted."""
+    from sulan.digest import generative
+    from sulan.digest.facts import Facts
+
+    plain = extracted(paper, languages=languages)
+    if not plain.sentences:
+        return plain
+    result = generative.write(
+        Facts.read(paper.title, paper.abstract),
+        chat=chat,
+        extracted=plain.summaries,
+        left_out=suspicious(plain.sentences),
+    )
+    return Composed(
+        paper=paper,
+        sentences=plain.sentences,
+        summaries=result.summaries,
+        engine=engine_name(chat),
+        prompt_version=prompt.VERSION,
+        fallbacks=result.fallbacks,
+    )
+
+
+def engine_name(chat: "Chat | None") -> str:
+    """Return what a page calls the engine: the model without the address of its server."""
+    return chat.model.partition("@")[0] if chat else "extractive"
