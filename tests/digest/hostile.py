@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from digest import editions
 from sulan.digest.edition import (
     Edition,
     Entry,
@@ -13,7 +14,6 @@ from sulan.digest.edition import (
     Score,
     Summary,
 )
-from digest import editions
 
 FRAGMENTS = (
     "<script>window.pwned=1</script>",

@@ -10,11 +10,12 @@ from digest import editions
 from digest.hostile import hostile
 from digest.test_html import Page
 from sulan.digest import display, feeds
+from sulan.digest.edition import Edition, Language
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def written(edition, *, base_url="", language="zh"):
+def written(edition: Edition, *, base_url: str = "", language: Language = "zh") -> dict[str, bytes]:
     texts = feeds.contents(edition, language)
     channel = feeds.Channel(
         title="速览", language=language, updated=edition.updated, about=edition.day, base_url=base_url

@@ -75,10 +75,10 @@ def test_an_empty_day_is_a_page():
     assert "这一天没有论文。" in page and "目录" not in page
 
 
-def test_chinese_has_the_plain_name():
+def test_the_first_language_has_the_plain_name():
     assert names(editions.edition(0, languages=("en", "zh"))) == {
-        "en": "20230912-hf-daily-papers.en.md",
-        "zh": "20230912-hf-daily-papers.md",
+        "en": "20230912-hf-daily-papers.md",
+        "zh": "20230912-hf-daily-papers.zh.md",
     }
     assert names(editions.edition(0, languages=("en",))) == {"en": "20230912-hf-daily-papers.md"}
 
