@@ -1,4 +1,4 @@
-"""A model that is honest and dull: it answers the digest's prompt with fields that pass, from the prompt alone."""
+"""A model that is honest and dull: it answers the digest's prompt with fields that pass."""
 
 import json
 import re

@@ -66,7 +66,7 @@ def folder(out: Path) -> Iterator[Path]:
     aside, previous = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.previous")
     failed = out.with_name(f"{out.name}.failed.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
+    with locked(out):
         if previous.exists() and not out.exists():
             previous.rename(out)  # killed between the two renames below: the old artefact is still whole
         _check_replaceable(out)
@@ -91,7 +91,8 @@ def folder(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[None]:
+    """Hold the destination `out` for the block; another run that wants it gets an InputError."""
     lock = out.with_name(f".{out.name}.lock")
     with lock.open("w") as stream:
         try:
