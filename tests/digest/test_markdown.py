@@ -99,8 +99,8 @@ def test_escaped_text_is_shown_as_it_is(raw):
 @given(text)
 def test_escaped_text_survives_in_a_heading_a_list_and_a_table(raw):
     escaped = escape(raw)
-    for page in (f"## {escaped}\n", f"- {escaped}\n", f"> {escaped}\n", f"| a |\n| --- |\n| {escaped} |\n"):
-        assert shown(PARSER.parse(page)).removeprefix("a").strip() == display.visible(raw)
+    for page in (f"## {escaped}\n", f"- {escaped}\n", f"> {escaped}\n", f"| |\n| --- |\n| {escaped} |\n"):
+        assert shown(PARSER.parse(page)) == display.visible(raw)
 
 
 @settings(max_examples=60, deadline=None)

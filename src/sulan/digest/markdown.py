@@ -3,15 +3,15 @@
 The page in the edition's first language is `YYYYMMDD-hf-daily-papers.md`, the others carry their language:
 `YYYYMMDD-hf-daily-papers.en.md`.
 
-Escaping is the default and not a filter that could be forgotten: the environment's `finalize` escapes all that
-an expression yields unless the template marked it as its own (`Verbatim`).
+Escaping is the default and no filter that could be forgotten: the environment's `finalize` escapes all that an
+expression yields, unless the template marked it as its own (`Verbatim`).
 """
 
 import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -87,14 +87,14 @@ def markdown(edition: Edition, language: Language) -> str:
 
 
 def plain_text(edition: Edition, language: Language) -> str:
-    """Return the edition as plain text, for the text part of a mail: no markup, so nothing to escape."""
+    """Return the edition as plain text for a mail: there is no markup, so nothing to escape."""
     return _template("edition.txt").render(
         edition=edition, language=language, words=PHRASES[language], score_names=SCORE_NAMES
     )
 
 
 def evidence(passage: Passage) -> Verbatim:
-    """Return the sentence numbers of a passage, ` [S1][S3]`; no page defines such links, so they stay text."""
+    """Return the sentence numbers of a passage, ` [S1][S3]`; nothing defines such links, so they are text."""
     return Verbatim("".join(f"{'' if place else ' '}[S{n}]" for place, n in enumerate(passage.evidence)))
 
 
@@ -132,7 +132,7 @@ def _template(name: str) -> Template:
         "code": code,
         "verbatim": Verbatim,
     }
-    environment.globals.update(
+    cast("dict[str, Any]", environment.globals).update(
         is_quote=display.is_quote,
         byline=display.byline,
         evidence=evidence,

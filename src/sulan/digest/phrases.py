@@ -101,7 +101,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "list_all": "recommends {considered} papers.",
         "empty": "There are no papers on this day.",
         "note": "Note",
-        "read": "Only the abstracts were read, not the papers. [S1], [S2] number the sentences of the abstract "
+        "read": "Only the abstracts were read, not the papers. [S1], [S2] number the abstract's sentences "
         "that a text rests on.",
         "source": "Source",
         "state_open": "Revision {revision}, not final.",
