@@ -3,8 +3,8 @@
 The page in the edition's first language is `YYYYMMDD-hf-daily-papers.md`, the others carry their language:
 `YYYYMMDD-hf-daily-papers.en.md`.
 
-Escaping is the default and no filter that could be forgotten: the environment's `finalize` escapes all that an
-expression yields, unless the template marked it as its own (`Verbatim`).
+Escaping is the default and no filter that could be forgotten: the environment's `finalize` escapes all that
+an expression yields, unless the template marked it as its own (`Verbatim`).
 """
 
 import json
