@@ -1,7 +1,7 @@
 """The files of a site, each made only when what it is made from changed.
 
-Nothing is written in place: `Build` fills a fresh folder and takes an unchanged file over from the last build by
-a hard link, so the old site stays whole until the new one replaces it.
+Nothing is written in place: `Build` fills a fresh folder and takes an unchanged file over from the last build
+by a hard link, so the old site stays whole until the new one replaces it.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""The words that Sulan itself writes on a page, in each language. Everything else on it comes from the edition."""
+"""The words that Sulan itself writes on a page, in each language; all else on it comes from the edition."""
 
 from sulan.digest.edition import Language
 
@@ -13,12 +13,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "empty": "这一天没有论文。",
         "note": "说明",
         "read": "速览只读了论文的摘要，没有读全文。方括号里的 [S1]、[S2] 是所依据的摘要句子的序号。",
-        "engine_extractive": "本期由抽取式引擎生成，没有使用语言模型：主要工作和亮点是摘要里的原句。",
-        "engine_model": "本期由 {engine} 生成，并逐句与摘要核对。",
-        "scores_note": "评分（1 到 5 分）只依据摘要，是意见，不是测量结果。",
-        "source": "来源：{source}",
-        "state_open": "当日榜单可能还会增加，本期为第 {revision} 版，尚未定稿。",
-        "state_complete": "当日榜单已完整，本期为第 {revision} 版。",
+        "source": "来源",
+        "state_open": "第 {revision} 版，尚未定稿。",
+        "state_complete": "第 {revision} 版。",
         "contents": "目录",
         "main_work": "主要工作",
         "highlights": "主要亮点",
@@ -78,7 +75,8 @@ PHRASES: dict[Language, dict[str, str]] = {
         "search_button": "检索",
         "search_none": "没有找到。",
         "search_found": "找到 {count} 期，按相关度排列：",
-        "search_failed": "检索没有启动。检索需要通过网址访问本站（sulan digest site DIR --serve），从磁盘打开不行。",
+        "search_failed": "检索没有启动。检索需要通过网址访问本站（sulan digest site DIR --serve），"
+        "从磁盘打开不行。",
         "search_script": "检索需要 JavaScript。",
         "keywords_all": "所有关键词",
         "keywords_note": "至少出现在 {least} 篇论文里的关键词，按篇数排列。",
@@ -103,15 +101,11 @@ PHRASES: dict[Language, dict[str, str]] = {
         "list_all": "recommends {considered} papers.",
         "empty": "There are no papers on this day.",
         "note": "Note",
-        "read": "Only the abstracts were read, not the papers. [S1], [S2] number the sentences of the abstract "
+        "read": "Only the abstracts were read, not the papers. [S1], [S2] number the abstract's sentences "
         "that a text rests on.",
-        "engine_extractive": "Written by extraction, without a language model: main work and highlights are "
-        "sentences of the abstract.",
-        "engine_model": "Written by {engine} and checked against the abstract sentence by sentence.",
-        "scores_note": "Scores (1 to 5) rest on the abstract alone; they are opinions, not measurements.",
-        "source": "Source: {source}",
-        "state_open": "The day's list may still grow; this is revision {revision}, not final.",
-        "state_complete": "The day's list is complete; this is revision {revision}.",
+        "source": "Source",
+        "state_open": "Revision {revision}, not final.",
+        "state_complete": "Revision {revision}.",
         "contents": "Contents",
         "main_work": "Main work",
         "highlights": "Highlights",
