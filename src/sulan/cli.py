@@ -62,6 +62,7 @@ def run(tokens: Sequence[str]) -> int:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("sulan").setLevel(logging.INFO)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # a retry is told in our own words
     switches = Switches()
     try:
         switches, rest = _switches(tokens)

@@ -1,8 +1,8 @@
 """From papers and summaries to an edition: ranks, methods, notices, and what changed since the last time.
 
-`updated` is what feeds show. An entry's first `updated` is the time of the list it came from, so that the same
-list gives the same bytes; it moves only when what the entry says changes. Votes and ranks move every hour and
-are no change.
+`updated` is what feeds show. An entry's first `updated` is the time of the list it came from, so that the
+same list gives the same bytes; it moves only when what the entry says changes. Votes and ranks move every
+hour and are no change.
 """
 
 from collections.abc import Mapping, Sequence

@@ -85,7 +85,12 @@ def written(paper: Paper, *, languages: tuple[Language, ...], chat: "Chat") -> C
         paper=paper,
         sentences=plain.sentences,
         summaries=result.summaries,
-        engine=chat.model,
+        engine=engine_name(chat),
         prompt_version=prompt.VERSION,
         fallbacks=result.fallbacks,
     )
+
+
+def engine_name(chat: "Chat | None") -> str:
+    """Return what a page calls the engine: the model without the address of its server."""
+    return chat.model.partition("@")[0] if chat else "extractive"

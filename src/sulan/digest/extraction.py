@@ -114,6 +114,7 @@ def highlights(
         + 0.3 * index / len(sentences)
         - 1.2 * bool(_BACKGROUND.search(sentence))
         - 0.5 * bool(_OUTLOOK.search(sentence))
+        - 0.8 * (index < besides)  # what comes before is what others did
         for index, sentence in enumerate(sentences)
         if index != besides
     }

@@ -91,13 +91,15 @@ def _phrases(text: str) -> dict[str, float]:
         if len(words) == 1 and not is_name:
             continue
         mean = sum(degree[w.lower()] / frequency[w.lower()] for w in words) / len(words)
-        scores[phrase] = (0.4 * mean + (2.0 if is_name else 0.0)) * (1 + 0.5 * (count - 1))
+        scores[phrase] = (1.5 if is_name else 0.4 * mean) * (1 + 0.5 * (count - 1))
     return scores
 
 
 def _is_name(word: str) -> bool:
-    """Tell whether a word is a name: capitals inside (SignRound, OPT) or a version (phi-1.5)."""
-    return sum(c.isupper() for c in word) >= 2 or ("-" in word and word[-1].isdigit())
+    """Tell whether a word is a name: capitals inside a part of it (SignRound, OPT) or a version (phi-1.5)."""
+    parts = word.split("-")
+    capitals = any(len(part) >= 3 and sum(c.isupper() for c in part) >= 2 for part in parts)
+    return capitals or (len(parts) > 1 and parts[-1][-1].isdigit())
 
 
 def _specific(term: str) -> float:

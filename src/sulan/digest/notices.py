@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from sulan.digest.listing import Listed
 
 Notice = Literal[
-    "quoted", "rule_scores", "model", "reworded", "left_out", "selected", "open", "shipped", "remark"
+    "quoted",
+    "rule_scores",
+    "model",
+    "reworded",
+    "reworded_all",
+    "left_out",
+    "selected",
+    "open",
+    "shipped",
+    "remark",
 ]
 
 _WORDS: Mapping[Notice, Mapping[Language, str]] = {
@@ -33,6 +42,10 @@ _WORDS: Mapping[Notice, Mapping[Language, str]] = {
     "reworded": {
         "zh": "摘要为速览的改写（{ids}），原文见论文链接。",
         "en": "Sulan reworded the abstracts of {ids}; the authors' own are behind the links.",
+    },
+    "reworded_all": {
+        "zh": "全部摘要均为速览的改写，原文见论文链接。",
+        "en": "Sulan reworded all abstracts; the authors' own are behind the links.",
     },
     "shipped": {
         "zh": "没有联网，使用随软件附带的一天。",
@@ -89,7 +102,8 @@ def of(
     if listed.source == "shipped":
         notes.append(say("shipped", languages))
     if reworded := [each.paper.id for each in composed if each.paper.abstract_note]:
-        notes.append(say("reworded", languages, ids=", ".join(reworded)))
+        every = len(reworded) == len(composed)
+        notes.append(say("reworded_all" if every else "reworded", languages, ids=", ".join(reworded)))
     if addressed := [each.paper.id for each in composed if suspicious(each.sentences)]:
         notes.append(say("left_out", languages, ids=", ".join(addressed)))
     if len(composed) < len(listed.papers):

@@ -37,9 +37,10 @@ def clean(text: str, *, limit: int) -> str:
     >>> clean("Pruning for LLMs at\\n  Scale\\u202e\\u200b", limit=100)
     'Pruning for LLMs at Scale'
     """
-    text = _BREAKING.sub(" ", unicodedata.normalize("NFC", text[: 4 * limit]))
+    text = _BREAKING.sub(" ", text[: 4 * limit])
     visible = "".join(c for c in text if c == " " or not unicodedata.category(c).startswith("C"))
-    return _BREAKING.sub(" ", visible).strip()[:limit]
+    # Composed only now: what stood between two characters that belong together is gone.
+    return _BREAKING.sub(" ", unicodedata.normalize("NFC", visible)).strip()[:limit].rstrip()
 
 
 class Paper(BaseModel):

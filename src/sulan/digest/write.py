@@ -110,7 +110,7 @@ def write(
             day=date,
             state=listed.state,
             source=listing.SOURCES[listed.source],
-            engine=session.model if session else "extractive",
+            engine=composition.engine_name(session),
             languages=languages,
             notices=notices.of(composed, listed=listed, languages=languages),
             considered=len(listed.papers),

@@ -60,7 +60,7 @@ def call(app: App, words: Sequence[str], *, config: Mapping[str, Any] | None = N
     """
     app.config = (Dict(dict(config or {}), use_commands_as_keys=False, source=source),)
     try:
-        return app(list(words), exit_on_error=False, print_error=False)
+        return app(_joined(words), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         raise _input_error(error) from error
 
@@ -74,6 +74,17 @@ def bind(app: App, words: Sequence[str], *, config: Mapping[str, Any], source: s
         raise _input_error(error) from error
     bound.apply_defaults()
     return dict(bound.arguments)
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--input -` as one word, `--input=-`: the parser takes a lone dash for the next option."""
+    joined: list[str] = []
+    for word in words:
+        if word == "-" and joined and joined[-1].startswith("--"):
+            joined[-1] += "=-"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _input_error(error: cyclopts.CycloptsError) -> InputError:

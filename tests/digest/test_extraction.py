@@ -1,0 +1,69 @@
+"""The embedded engine chooses well, always chooses something, and quotes word for word."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sulan.digest import extraction, extractive, inputs, sentences, stored
+
+# Sentences (from 1) that a reader would accept as "what was done", chosen by reading the eight abstracts.
+ACCEPTABLE = {
+    "2309.05463": {3},
+    "2309.05519": {3, 4},
+    "2309.04564": {4, 5},
+    "2309.04827": {1, 2},
+    "2309.04662": {1, 3},
+    "2309.05516": {6, 7},
+    "2309.04663": {4},
+    "2309.04581": {2},
+}
+SENTENCES = st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=1, max_size=12)
+
+
+def test_main_work_of_the_real_day(shared: Path) -> None:
+    papers = inputs.read(shared / "data" / "daily_papers_2023-09-12.json")
+    chosen = {p.id: extraction.main_work(p.title, sentences.split(p.abstract)) + 1 for p in papers}
+    assert {paper: number for paper, number in chosen.items() if number not in ACCEPTABLE[paper]} == {}
+
+
+def test_main_work_of_the_shipped_day_says_what_was_done() -> None:
+    for paper in stored.papers("2023-09-12") or ():
+        numbered = sentences.split(paper.abstract)
+        chosen = numbered[extraction.main_work(paper.title, numbered)]
+        assert any(word in chosen for word in ("we ", "We ", "paper", "article", "report", "work")), chosen
+
+
+@given(title=st.text(max_size=60), numbered=SENTENCES)
+def test_any_abstract_gives_sentences_of_its_own(title: str, numbered: list[str]) -> None:
+    main = extraction.main_work(title, numbered)
+    lights = extraction.highlights(title, numbered, besides=main)
+    assert 0 <= main < len(numbered)
+    assert main not in lights
+    assert lights == sorted(set(lights))
+    assert len(lights) <= extraction.MAX_HIGHLIGHTS
+
+
+@given(title=st.text(max_size=60), numbered=SENTENCES)
+def test_summaries_quote_and_cite(title: str, numbered: list[str]) -> None:
+    summary = extractive.summarize(title, numbered, language="zh")
+    for passage in (summary.main_work, *summary.highlights):
+        assert passage.language == "en"
+        assert [numbered[n - 1] for n in passage.evidence] == [passage.text]
+    assert len(summary.keywords) <= 5
+
+
+def test_a_sentence_that_is_left_out_is_neither_quoted_nor_counted() -> None:
+    numbered = ["We propose the first open-source net.", "It improves accuracy by 3%.", "Nets are useful."]
+    summary = extractive.summarize("A net", numbered, language="en", left_out=(1,))
+    cited = {n for p in (summary.main_work, *summary.highlights) for n in p.evidence}
+    cited |= {n for score in summary.scores.values() for n in score.reason.evidence}
+    assert 1 not in cited
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_abstract_is_said_and_not_invented(language: str) -> None:
+    summary = extractive.summarize("A net for nothing", [], language=language)  # type: ignore[arg-type]
+    assert summary.main_work.text == extractive.NOTHING_TO_READ[language]  # type: ignore[index]
+    assert summary.highlights == ()
