@@ -207,13 +207,16 @@ def test_never_more_at_once_than_asked(tmp_path: Path) -> None:
 
 
 def test_a_spent_budget_keeps_what_was_made(tmp_path: Path, server: FakeServer) -> None:
+    subjects = [f"Dear{n}x" for n in range(6)]
+    for subject in subjects:  # a server that does not count is charged the most that a call may have cost
+        server.fault(f"{subject}Net", Text(good(subject), usage=False))
     report = sulan.digest.write(
         DAY,
         out=tmp_path / "out",
-        input=papers(tmp_path, [f"Dear{n}x" for n in range(6)]),
+        input=papers(tmp_path, subjects),
         engine="openai:fake",
         lang=("en",),
-        max_cost=0.012,
+        max_cost=0.025,
         chat=ChatSettings(
             base_url=server.url, concurrency=1, price_in=1.0, price_out=2.0, cache=tmp_path / "cache.sqlite3"
         ),

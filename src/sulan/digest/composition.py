@@ -75,12 +75,11 @@ def written(paper: Paper, *, languages: tuple[Language, ...], chat: "Chat") -> C
     plain = extracted(paper, languages=languages)
     if not plain.sentences:
         return plain
-    result = generative.write(
-        Facts.read(paper.title, paper.abstract),
-        chat=chat,
-        extracted=plain.summaries,
-        left_out=suspicious(plain.sentences),
-    )
+    left_out = suspicious(plain.sentences)
+    # What speaks to the machine is no source either: its number stays, its words go.
+    readable = tuple("" if n in left_out else text for n, text in enumerate(plain.sentences, 1))
+    facts = Facts(title=paper.title, abstract=" ".join(filter(None, readable)), sentences=readable)
+    result = generative.write(facts, chat=chat, extracted=plain.summaries, left_out=left_out)
     return Composed(
         paper=paper,
         sentences=plain.sentences,

@@ -6,20 +6,27 @@ which it passed; a field that never passed is the embedded engine's, marked with
 """
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sulan.chat import Chat, structured
-from sulan.digest import prompt
+from sulan.digest import checks, names, prompt, wording
 from sulan.digest.edition import SCORE_NAMES, Keyword, Language, Passage, Score, Summary
 from sulan.digest.facts import Facts
+from sulan.digest.finding import Finding
 from sulan.errors import BackendError, BudgetExceeded
 
 REPAIRS = 2
 """Calls after the first, each told what was wrong before."""
 
 _log = logging.getLogger(__name__)
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_MARKUP = re.compile(r"\*\*|__|`|</?[A-Za-z]|\]\(|\\[A-Za-z]+|\$[^$]*\$|(?:^|\n)\s*(?:#+|[-*>])\s")
+_LOOKED_AT = frozenset({"superlative", "copied", "translated_name"})
+"""Warnings that count as errors here: a model can word the field again, a person's text is only marked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,17 +120,26 @@ class _FieldCheck:
             return self._keywords(value)
         if field in SCORE_NAMES:
             return self._opinion(value)
-        kind, _, language = field.rpartition("_")
-        if kind == "main_work":
+        language: Language = "zh" if field.endswith("_zh") else "en"
+        if field.startswith("main_work"):
             return self._wording(value, language=language, longest=prompt.MAX_WORK)
         return [
             wrong
-            for wording in value
-            for wrong in self._wording(wording, language=language, longest=prompt.MAX_HIGHLIGHT)
+            for one in value
+            for wrong in self._wording(one, language=language, longest=prompt.MAX_HIGHLIGHT)
         ]
 
     def _keywords(self, terms: Sequence[prompt.Term]) -> list[str]:
-        XX
+        findings = [f for term in terms for f in checks.keyword(term.term, term.translation, self.facts)]
+        wrong = [str(finding) for finding in findings if _counts(finding)]
+        if "zh" in self.languages:
+            wrong += [
+                f"{term.term!r} has no Chinese form"
+                for term in terms
+                if not _CHINESE.search(term.translation)
+                and not (term.translation == term.term and names.looks_like_name(term.term))
+            ]
+        return [*wrong, *_plain(*(f"{term.term} {term.translation}" for term in terms))]
 
     def _opinion(self, opinion: prompt.Opinion) -> list[str]:
         missing = [language for language in self.languages if language not in opinion.reasons]
@@ -140,24 +156,28 @@ class _FieldCheck:
             ),
         ]
 
-    def _wording(self, wording: prompt.Wording, *, language: str, longest: int) -> list[str]:
-        return [
-            *self._evidence(wording.evidence),
-            *self._text(wording.text, language=language, longest=longest),
-        ]
+    def _wording(self, one: prompt.Wording, *, language: Language, longest: int) -> list[str]:
+        text = self._text(one.text, language=language, longest=longest, evidence=one.evidence)
+        return [*self._evidence(one.evidence), *text]
 
     def _evidence(self, numbers: Sequence[int]) -> list[str]:
         unknown = sorted(set(numbers) - self.allowed)
         return [f"there is no sentence {', '.join(map(str, unknown))}"] if unknown else []
 
-    def _text(self, text: str, *, language: str, longest: int) -> list[str]:
-        XX
+    def _text(
+        self, text: str, *, language: Language, longest: int, evidence: Sequence[int] = ()
+    ) -> list[str]:
+        findings = (
+            *wording.length(text, most=longest),
+            *checks.check(text, self.facts, language=language, evidence=evidence),
+        )
+        return [*(str(finding) for finding in findings if _counts(finding)), *_plain(text)]
 
 
 def _summary(
     language: Language, *, passed: Mapping[str, Any], failed: Mapping[str, str], extracted: Summary
 ) -> Summary:
-    def wording(value: prompt.Wording) -> Passage:
+    def worded(value: prompt.Wording) -> Passage:
         return Passage(
             text=" ".join(value.text.split()),
             language=language,
@@ -168,9 +188,9 @@ def _summary(
     main, lights = f"main_work_{language}", f"highlights_{language}"
     terms = passed.get("keywords")
     return Summary(
-        main_work=wording(passed[main]) if main in passed else _marked(extracted.main_work, failed[main]),
+        main_work=worded(passed[main]) if main in passed else _marked(extracted.main_work, failed[main]),
         highlights=tuple(
-            map(wording, passed[lights])
+            map(worded, passed[lights])
             if lights in passed
             else (_marked(passage, failed[lights]) for passage in extracted.highlights)
         ),
@@ -203,6 +223,15 @@ def _score(opinion: prompt.Opinion, *, language: Language) -> Score:
 
 def _marked(passage: Passage, reason: str) -> Passage:
     return passage.model_copy(update={"note": reason})
+
+
+def _counts(finding: Finding) -> bool:
+    return finding.severity == "error" or (finding.severity == "warning" and finding.verdict in _LOOKED_AT)
+
+
+def _plain(*texts: str) -> list[str]:
+    marks = [match.group().strip() for text in texts if (match := _MARKUP.search(text))]
+    return [f"plain text only, without {mark!r}" for mark in marks]
 
 
 def _all_extracted(extracted: Mapping[Language, Summary], reason: str) -> Written:
