@@ -29,7 +29,7 @@ def reply(body: dict[str, Any], **changes: Any) -> str:
         fields[name] = {
             "value": 3.5,
             "evidence": [number],
-            "reasons": {language: texts[language] for language in languages},
+            **{f"reason_{language}": texts[language] for language in languages},
         }
     for language in languages:
         fields[f"main_work_{language}"] = {"text": texts[language], "evidence": [number]}

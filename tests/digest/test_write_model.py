@@ -162,8 +162,8 @@ def test_what_is_wrong_is_told_to_the_model_and_a_repair_is_taken(tmp_path: Path
         {"main_work_en": {"text": "word " * 300 + ".", "evidence": [1]}},
         {"keywords": [{"term": "quantum gravity", "translation": "量子引力"}]},
         {"keywords": [{"term": "text", "translation": "text"}]},
-        {"novelty": {"value": 11, "evidence": [1], "reasons": {"zh": "新。", "en": "New."}}},
-        {"novelty": {"value": 5, "evidence": [1], "reasons": {"en": "Only one language is given."}}},
+        {"novelty": {"value": 11, "evidence": [1], "reason_zh": "新。", "reason_en": "New."}},
+        {"novelty": {"value": 5, "evidence": [1], "reason_en": "Only one language is given."}},
     ],
 )
 def test_what_a_model_may_not_say(tmp_path: Path, server: FakeServer, changes: dict[str, Any]) -> None:

@@ -150,19 +150,12 @@ class _Judge:
         return [*wrong, *_plain(*(f"{term.term} {term.translation}" for term in terms))]
 
     def _opinion(self, opinion: prompt.Opinion) -> list[str]:
-        missing = [language for language in self.languages if language not in opinion.reasons]
-        return [
-            *(f"no reason in {language!r}" for language in missing),
-            *self._evidence(opinion.evidence),
-            *(
-                wrong
-                for language in self.languages
-                if language in opinion.reasons
-                for wrong in self._text(
-                    opinion.reasons[language], language=language, longest=prompt.MAX_REASON
-                )
-            ),
+        reasons = [
+            wrong
+            for language in self.languages
+            for wrong in self._text(_reason(opinion, language), language=language, longest=prompt.MAX_REASON)
         ]
+        return [*self._evidence(opinion.evidence), *reasons]
 
     def _wording(self, one: prompt.Wording, *, language: Language, longest: int) -> list[str]:
         text = self._text(one.text, language=language, longest=longest, evidence=one.evidence)
@@ -231,9 +224,13 @@ def _keyword(term: prompt.Term) -> Keyword:
     return Keyword(term=" ".join(term.term.split()), translation=" ".join(term.translation.split()))
 
 
+def _reason(opinion: prompt.Opinion, language: Language) -> str:
+    return getattr(opinion, f"reason_{language}")
+
+
 def _score(opinion: prompt.Opinion, *, language: Language) -> Score:
     reason = Passage(
-        text=" ".join(opinion.reasons[language].split()),
+        text=" ".join(_reason(opinion, language).split()),
         language=language,
         evidence=tuple(sorted(set(opinion.evidence))),
         origin="model",
