@@ -20,7 +20,8 @@ def reply(body: dict[str, Any], **changes: Any) -> str:
         "en": "The authors describe their own work on the subject of the title and say what they found.",
         "zh": "作者介绍了围绕题目所做的工作，并说明了得到的结果。",
     }
-    word = max(re.findall(r"\b[a-z]{4,}\b", asked["title"]), key=len)
+    said = " ".join([asked["title"], *asked["sentences"].values()])
+    word = re.findall(r"\b[a-z]{4,}\b", said)[0]
     fields: dict[str, Any] = {
         "keywords": [{"term": word, "translation": "术语" if "zh" in languages else ""}]
     }
