@@ -63,6 +63,7 @@ urls = st.one_of(
         (
             "javascript:window.pwned=1",
             "JaVaScRiPt:alert(1)",
+            "javascript://evil.example/%0Awindow.pwned=1",
             "data:text/html,<script>1</script>",
             "https://code.example/a_(b)?x=[1]&y=<2>",
             'https://code.example/"onx=1',

@@ -70,7 +70,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "search_label": "检索所有各期（中文或英文）",
         "search_button": "检索",
         "search_none": "没有找到。",
-        "search_found": "找到 {count} 期，按相关度排列：",
+        "search_found": "找到 {count} 期，按相关度排列。",
         "search_failed": "检索没有启动。检索需要通过网址访问本站（sulan digest site DIR --serve），"
         "从磁盘打开不行。",
         "search_script": "检索需要 JavaScript。",
@@ -155,7 +155,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "search_label": "Search all editions, in Chinese or English",
         "search_button": "Search",
         "search_none": "Nothing found.",
-        "search_found": "{count} editions found, the best match first:",
+        "search_found": "Editions found: {count}, the best match first.",
         "search_failed": "Search did not start. It needs the site to be served "
         "(sulan digest site DIR --serve); it cannot work from disk.",
         "search_script": "Search needs JavaScript.",
