@@ -64,6 +64,7 @@ def check(
     evidence: Sequence[int] = (),
     links: Iterable[str] = (),
     worded: bool = True,
+    item: bool = False,
 ) -> tuple[Finding, ...]:
     """Return everything there is to say about one field of prose, in reading order.
 
@@ -81,6 +82,8 @@ def check(
         Links of the record that the text may name, besides those of the abstract.
     worded
         Somebody's own words, so that a long copy is reported; False for quoted sentences.
+    item
+        A list item: a phrase without inner punctuation needs no full stop.
 
     Examples
     --------
@@ -97,10 +100,27 @@ def check(
     findings += expansions(text, facts)
     findings += superlatives(text, facts)
     findings += known_links(text, facts, links=links)
-    findings += wording.cut(text)
+    findings += wording.cut(text, item=item)
     if worded:
         findings += wording.copied(text, facts)
     return tuple(sorted(findings, key=lambda finding: (finding.start, finding.end)))
+
+
+def is_quote(text: str, facts: Facts) -> bool:
+    """Return whether `text` is one or more sentences of the abstract, character by character but for markup.
+
+    Examples
+    --------
+    >>> facts = Facts.read("", r"We train \\textbf{phi-1.5}. It is small.")
+    >>> is_quote("We train phi-1.5.", facts), is_quote("We train phi-1.", facts)
+    (True, False)
+    """
+    wanted = _letters(text)
+    return bool(wanted) and wanted in _letters(facts.abstract)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9.%\u0080-\uffff]+", "", re.sub(r"\\[A-Za-z]+", "", text).lower())
 
 
 def compare(text: str, facts: Facts) -> tuple[Finding, ...]:

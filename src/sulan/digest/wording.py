@@ -86,6 +86,11 @@ def language(text: str, wanted: Literal["zh", "en"]) -> tuple[Finding, ...]:
     return (_found("wrong_language", "error", text, 0, min(len(text), 30), reason),)
 
 
+def mostly_chinese(text: str) -> bool:
+    """Return whether a page holds more Chinese characters than Latin words."""
+    return len(_CHINESE.findall(text)) > len(_LATIN.findall(text))
+
+
 def length(text: str, *, least: int = 1, most: int) -> tuple[Finding, ...]:
     """Return a finding when `text` has fewer than `least` or more than `most` characters.
 
