@@ -7,6 +7,7 @@ called alone. Offsets are those of the text that was passed in.
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import accumulate
 from typing import Literal
 
 from sulan.digest import directions, figures, names, wording
@@ -51,6 +52,8 @@ _CLAIMS: dict[str, tuple[re.Pattern[str], Severity, str]] = {
         "the source does not speak of most",
     ),
 }
+_MARKUP = re.compile(r"\\[a-z]+|[^a-z0-9.%\u0080-\uffff]|[\u2000-\u206f]")
+"""What a page may add to or take from a quoted sentence: TeX commands, white space, ASCII and typographic signs."""
 _LINK = re.compile(r"(?:https?://|www\.)[^\s\u3000-\uffef<>()\]]+")
 _CAPITALISED = re.compile(r"(?<![A-Za-z0-9.\-])[A-Z][a-z]{3,}(?![A-Za-z0-9\-])")
 _SMALL_WORDS = frozenset(["a", "an", "the", "of", "for", "and", "in", "on", "with", "to", "via", "by", "or"])
@@ -116,11 +119,13 @@ def is_quote(text: str, facts: Facts) -> bool:
     (True, False)
     """
     wanted = _letters(text)
-    return bool(wanted) and wanted in _letters(facts.abstract)
+    ends = [0, *accumulate(len(_letters(sentence)) for sentence in facts.sentences)]
+    whole = "".join(_letters(sentence) for sentence in facts.sentences)
+    return bool(wanted) and any(whole.startswith(wanted, end) and end + len(wanted) in ends for end in ends)
 
 
 def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9.%\u0080-\uffff]+", "", re.sub(r"\\[A-Za-z]+", "", text).lower())
+    return _MARKUP.sub("", text.lower())
 
 
 def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
@@ -138,7 +143,9 @@ def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
     """
     comparisons = [pair for pair in facts.directions if pair[1].kind == "comparison"]
     changes = [pair for pair in facts.directions if pair[1].kind != "comparison"]
-    findings = []
+    findings: list[Finding] = []
+    if not facts.directions:
+        return ()
     for said in directions.find(text):
         compares = said.kind == "comparison"
         there = comparisons if compares else changes

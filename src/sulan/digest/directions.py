@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol, TypeVar
 
 from sulan.digest import names
@@ -54,10 +55,13 @@ _WORDS: dict[tuple[Kind, int], str] = {
     ),
 }
 _GROUPS = {f"g{index}": meaning for index, meaning in enumerate(_WORDS)}
+# The first line spares most characters the walk through all words.
 _DIRECTION = re.compile(
-    "|".join(
-        rf"(?P<{group}>(?<![A-Za-z])(?:{_WORDS[meaning]})(?![a-z]))" for group, meaning in _GROUPS.items()
-    ),
+    "(?=[a-gilorstuw优超胜强好领击高劣不逊差弱落低增上提扩加更翻降下减缩变慢压改恶退受损削])"
+    # Latin words are whole words; Chinese ones may touch a Latin name on either side.
+    "(?:(?<![a-z])|(?![a-z]))(?:"
+    + "|".join(rf"(?P<{group}>{_WORDS[meaning]})" for group, meaning in _GROUPS.items())
+    + ")(?:(?<![a-z])|(?![a-z]))",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
@@ -102,6 +106,7 @@ class Direction:
     right: frozenset[str]
 
 
+@lru_cache(maxsize=64)  # the check of numbers and that of comparisons ask for the same text
 def find(text: str) -> tuple[Direction, ...]:
     """Return the directions of a text of one or a few sentences.
 

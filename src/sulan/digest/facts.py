@@ -97,6 +97,21 @@ class Facts:
         return tuple(seen.values())
 
     @cached_property
+    def places(self) -> dict[tuple[float, str], tuple[int, ...]]:
+        """Numbers of the sentences in which a value with its unit stands."""
+        table: defaultdict[tuple[float, str], list[int]] = defaultdict(list)
+        for fact in self.quantities:
+            table[rounded(fact.quantity.value), fact.quantity.unit].append(fact.sentence)
+        return {said: tuple(dict.fromkeys(numbers)) for said, numbers in table.items()}
+
+    @cached_property
+    def names_by_sentence(self) -> tuple[frozenset[str], ...]:
+        """Keys of the names, by sentence number."""
+        return tuple(
+            frozenset(name.key for name in names.find(sentence)) for sentence in (self.title, *self.sentences)
+        )
+
+    @cached_property
     def by_value(self) -> dict[float, list[Sourced]]:
         """Distinct quantities by value to ten places."""
         return _table(self.distinct, lambda fact: rounded(fact.quantity.value))

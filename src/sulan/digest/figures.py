@@ -7,9 +7,10 @@ ten. The source is indexed once, so a number costs the same whatever the length 
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
-from sulan.digest import directions, quantities
+from sulan.digest import directions, names, quantities
 from sulan.digest.directions import Direction
 from sulan.digest.facts import Facts, Sourced, digits, rounded
 from sulan.digest.finding import Finding, Severity, Verdict
@@ -25,6 +26,9 @@ BOUND = 0.25
 
 NEIGHBOURS = 40
 """Source quantities on either side in size that a rounding is sought among; an abstract has fewer."""
+
+NEAR = 60
+"""Characters on either side of a number whose names say which sentence is meant."""
 
 _OPPOSITE = {frozenset(pair) for pair in (("over", "under"), ("over", "up_to"), ("over", "only"))}
 _ADDS_A_BOUND = frozenset(["over", "under", "up_to"])
@@ -64,6 +68,8 @@ def check(
         if quantity.in_name:
             continue  # the name is checked as a name
         finding, fact = _judge(quantity, facts, language)
+        if fact is not None:
+            finding = _cited(finding, quantity, fact, text, facts, evidence)
         if fact is not None and finding.severity == "pass":
             used.add(_said(fact))
             turned = _turned(quantity, fact, pointing, facts)
@@ -82,6 +88,22 @@ def check(
 
 def _said(fact: Sourced) -> tuple[float, str]:
     return rounded(fact.quantity.value), fact.quantity.unit
+
+
+def _cited(
+    finding: Finding, quantity: Quantity, fact: Sourced, text: str, facts: Facts, evidence: Sequence[int]
+) -> Finding:
+    """Return the finding with the sentence that fits best where several say the same number.
+
+    That is one the text rests on, or the one that shares most names with the words around the number.
+    """
+    places = facts.places[_said(fact)]
+    if len(places) == 1:
+        return finding
+    around = text[max(0, quantity.start - NEAR) : quantity.end + NEAR]
+    near = {name.key for name in names.find(around)}
+    best = max(places, key=lambda n: (n in evidence, len(near & facts.names_by_sentence[n])))
+    return replace(finding, sentence=best, quote=facts.quote(best))
 
 
 def _judge(quantity: Quantity, facts: Facts, language: str) -> tuple[Finding, Sourced | None]:

@@ -27,7 +27,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAPER_LINK = re.compile(r"huggingface\.co/papers/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 _ONLY_LINK = re.compile(r"\[[^\]\n]*\]\([^)\s]*\)")
 _BOLD_LINE = re.compile(r"\*\*([^*\n]{1,80})\*\*[ ]?[:：]?")
-_TRANSLATION = re.compile(r"[(（][ ]?([^\n]{0,40}[\u3400-\u9fff][^\n]{0,60})[)）]$")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
 _NUMBER = re.compile(r"^(?:\d{1,2}[.、)]|[（(]\d[)）]|第[一二三四五]部分)\s*")
 _SCORE = re.compile(
     r"^[ *`-]*(实用性|创新性|推荐度|practicality|novelty|recommendation)\**(\s*[:：]\s*)\**(\s*)(\d(?:\.\d+)?)"
@@ -186,8 +186,13 @@ def keyword(text: str) -> tuple[str, str]:
     (('Large Language Models (LLMs)', '大型语言模型'), ('FIAT (Fused Acts)', '融合'), ('Nets', ''))
     """
     text = text.strip().lstrip("-* ")
-    match = _TRANSLATION.search(text)
-    return (text[: match.start()].strip(), match.group(1).strip()) if match else (text, "")
+    depth = 0
+    for place in range(len(text) - 1, -1, -1) if text.endswith((")", "）")) else ():
+        depth += (text[place] in ")）") - (text[place] in "(（")
+        if depth == 0:
+            inside = text[place + 1 : -1].strip()
+            return (text[:place].strip(), inside) if _CHINESE.search(inside) else (text, "")
+    return text, ""
 
 
 def _without_score(match: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ phi-15.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from sulan.digest.numerals import LETTER
@@ -89,6 +90,7 @@ class Expansion:
     words: str
 
 
+@lru_cache(maxsize=1 << 14)
 def key(text: str) -> str:
     """Return what `text` is compared by.
 
@@ -105,6 +107,7 @@ def key(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def looks_like_name(token: str) -> bool:
     """Return whether a token is a name by its look.
 
@@ -120,6 +123,7 @@ def looks_like_name(token: str) -> bool:
     return any(any(c.isupper() for c in part[1:]) for part in _SPLIT.split(token))
 
 
+@lru_cache(maxsize=64)  # several checks of one field ask for its names
 def find(text: str) -> tuple[Name, ...]:
     """Return the names of `text` in reading order; those inside links are left out.
 
@@ -210,6 +214,7 @@ _ENDINGS = ("izations", "ization", "ations", "ation", "ators", "ator", "ating", 
 _SHORT_ENDINGS = ("ing", "ions", "ion", "ies", "ed", "er", "ers", "es", "or", "ors", "s", "y", "e")
 
 
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """Return the part of an English word that its forms share; rough on purpose, for comparison only.
 
