@@ -20,6 +20,9 @@ from sulan.digest.quantities import MAX_TEXT
 ALIKE = 0.75
 """Least likeness (difflib ratio) of an unknown name to a name of the source that it is taken to be altered from."""
 
+ALIKE_WORD = 0.85
+"""The same for a plain capitalised word, of which two are more often alike by chance."""
+
 MAX_COMPARED = 50
 """Unknown names of one text that are compared with the source's; a field has a handful."""
 
@@ -99,7 +102,7 @@ def check(
     findings += wording.language(text, language)
     findings += figures.check(text, facts, language=language, evidence=evidence)
     findings += compare(text, facts)
-    findings += known_names(text, facts, language=language)
+    findings += known_names(text, facts)
     findings += expansions(text, facts)
     findings += superlatives(text, facts)
     findings += known_links(text, facts, links=links)
@@ -133,7 +136,7 @@ def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
 
     A comparison of the source bears on one of the text when they share a name; when none does, all comparisons
     of the source must point one way to count against it. A change ("improves") bears on one of the text only
-    through a shared name, and then gives a warning.
+    through a shared name and where both have no other, and then gives a warning.
 
     Examples
     --------
@@ -146,13 +149,14 @@ def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
     findings: list[Finding] = []
     if not facts.directions:
         return ()
-    for said in directions.find(text):
+    found = directions.find(text)
+    several = sum(said.kind != "comparison" for said in found) > 1
+    for said in found:
         compares = said.kind == "comparison"
         there = comparisons if compares else changes
         named = [pair for pair in there if _same_names(said, pair[1])]
-        linked = named or comparisons if compares else named
-        turned = _opposed if compares else directions.contradict
-        if linked and all(turned(said, meant) for _, meant in linked):
+        linked = (named or comparisons) if compares else ([] if several or len(named) > 1 else named)
+        if linked and all(directions.contradict(said, meant) for _, meant in linked):
             number, meant = linked[0]
             severity: Severity = "error" if compares else "warning"
             reason = f"the source says {meant.text!r}"
@@ -174,13 +178,7 @@ def _same_names(a: Direction, b: Direction) -> bool:
     return bool((a.left | a.right) & (b.left | b.right))
 
 
-def _opposed(said: Direction, meant: Direction) -> bool:
-    straight = bool(said.left & meant.left or said.right & meant.right)
-    swapped = bool(said.left & meant.right or said.right & meant.left) and not straight
-    return (said.polarity == meant.polarity) == swapped
-
-
-def known_names(text: str, facts: Facts, *, language: Literal["zh", "en"] = "zh") -> tuple[Finding, ...]:
+def known_names(text: str, facts: Facts) -> tuple[Finding, ...]:
     """Return a finding for each name that the source does not have.
 
     `altered_name` is an error: another name of the source is so like it that it must be meant. `unknown_name`
@@ -199,9 +197,7 @@ def known_names(text: str, facts: Facts, *, language: Literal["zh", "en"] = "zh"
         if name.key not in altered:
             altered[name.key] = _altered_from(name.key, facts.names) if len(altered) < MAX_COMPARED else ""
         findings.append(_name_finding(name, altered[name.key], facts))
-    if language == "zh":
-        findings += _capitalised(text, facts)
-    return tuple(findings)
+    return (*findings, *_capitalised(text, facts))
 
 
 def _known(name: Name, facts: Facts) -> bool:
@@ -244,15 +240,17 @@ def _name_finding(name: Name, meant: str, facts: Facts) -> Finding:
 
 
 def _capitalised(text: str, facts: Facts) -> list[Finding]:
-    """Return altered plain names: in Chinese prose a capitalised English word is a name, whatever its look."""
-    words = {word: word for word in re.findall(r"[A-Z][a-z]{3,}", f"{facts.title} {facts.abstract}")}
-    lowered = f"{facts.title} {facts.abstract}".lower()
+    """Return altered names that look like plain words: "Polgylint" for "Polyglint".
+
+    Words that the source also writes in lower case are no names.
+    """
+    known = facts.capitalised
     findings: list[Finding] = []
-    for match in _CAPITALISED.finditer(text):
+    for match in _CAPITALISED.finditer(text) if known else ():
         word = match.group()
-        if len(findings) >= MAX_COMPARED or word.lower() in lowered or names.stem(word) in lowered:
+        if len(findings) >= MAX_COMPARED or any(names.stem(word) in sentence for sentence in facts.stems):
             continue
-        close = get_close_matches(word, words, n=1, cutoff=0.85)
+        close = get_close_matches(word, known, n=1, cutoff=ALIKE_WORD)
         if close:
             name = Name(start=match.start(), end=match.end(), text=word, key=names.key(word))
             findings.append(_name_finding(name, close[0], facts))

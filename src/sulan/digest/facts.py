@@ -16,9 +16,11 @@ from sulan.digest.directions import Direction
 from sulan.digest.quantities import Quantity
 from sulan.digest.sentences import split
 
-K = TypeVar("K", float, str)
+K = TypeVar("K", float, str, tuple[float, str])
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s\u3000-\uffef<>()]+")
+_CAPITALISED = re.compile(r"(?<![A-Za-z0-9.\-])[A-Z][a-z]{3,}(?![A-Za-z0-9\-])")
+_LOWERED = re.compile(r"(?<![A-Za-z])[a-z]{4,}")
 _WORD = re.compile(r"[A-Za-z]+")
 
 CUES: dict[str, re.Pattern[str]] = {
@@ -97,12 +99,9 @@ class Facts:
         return tuple(seen.values())
 
     @cached_property
-    def places(self) -> dict[tuple[float, str], tuple[int, ...]]:
-        """Numbers of the sentences in which a value with its unit stands."""
-        table: defaultdict[tuple[float, str], list[int]] = defaultdict(list)
-        for fact in self.quantities:
-            table[rounded(fact.quantity.value), fact.quantity.unit].append(fact.sentence)
-        return {said: tuple(dict.fromkeys(numbers)) for said, numbers in table.items()}
+    def occurrences(self) -> dict[tuple[float, str], list[Sourced]]:
+        """Every place where a value with its unit stands."""
+        return _table(self.quantities, lambda fact: (rounded(fact.quantity.value), fact.quantity.unit))
 
     @cached_property
     def names_by_sentence(self) -> tuple[frozenset[str], ...]:
@@ -158,6 +157,13 @@ class Facts:
         return "".join(word[0] for word in _WORD.findall(f"{self.title} {self.abstract}")).lower()
 
     @cached_property
+    def capitalised(self) -> tuple[str, ...]:
+        """Words that the source writes with a capital only, after the first word of a sentence."""
+        lowered = {match.group() for match in _LOWERED.finditer(f"{self.title} {self.abstract}")}
+        found = dict.fromkeys(_CAPITALISED.findall(f"{self.title} {self.abstract}"))
+        return tuple(word for word in found if word.lower() not in lowered)
+
+    @cached_property
     def stems(self) -> tuple[frozenset[str], ...]:
         """Stems of the words, by sentence number."""
         return tuple(names.stems(sentence) for sentence in (self.title, *self.sentences))
@@ -168,13 +174,14 @@ class Facts:
         return frozenset(match.group().rstrip(".,;:!?'\"") for match in _LINK.finditer(self.abstract))
 
     @cached_property
+    def directions_by_sentence(self) -> tuple[tuple[Direction, ...], ...]:
+        """Comparisons and changes, by sentence number."""
+        return tuple(directions.find(sentence) for sentence in (self.title, *self.sentences))
+
+    @cached_property
     def directions(self) -> tuple[tuple[int, Direction], ...]:
         """Comparisons and changes with their sentence number."""
-        return tuple(
-            (number, direction)
-            for number, sentence in enumerate((self.title, *self.sentences))
-            for direction in directions.find(sentence)
-        )
+        return tuple((n, one) for n, found in enumerate(self.directions_by_sentence) for one in found)
 
     def cue(self, kind: str) -> int | None:
         """Return the number of the first sentence that claims `kind` (a key of `CUES`), or None."""

@@ -19,7 +19,7 @@ from sulan.digest.quantities import Quantity
 from sulan.digest.units import MEASURES, SAME_DIMENSION, THINGS, UNITS
 
 ABOUT = 0.05
-"""How far "about" may be from the source: 110亿 for 10.7 billion is 2.8 % off."""
+"""How far "about" may be from the source, besides less than one unit of its last digit: 110亿 for 10.7 billion."""
 
 BOUND = 0.25
 """How far a rounder bound may be from the source: "over 400" for 419."""
@@ -29,6 +29,9 @@ NEIGHBOURS = 40
 
 NEAR = 60
 """Characters on either side of a number whose names say which sentence is meant."""
+
+MAX_PLACES = 8
+"""Places of one number in a source that are looked at; keeps the cost linear."""
 
 _OPPOSITE = {frozenset(pair) for pair in (("over", "under"), ("over", "up_to"), ("over", "only"))}
 _ADDS_A_BOUND = frozenset(["over", "under", "up_to"])
@@ -64,7 +67,7 @@ def check(
     found = quantities.find(text, language)
     pointing = directions.find(text) if found else ()
     findings, used = [], set()
-    for quantity in found:
+    for quantity, following in zip(found, (*found[1:], None), strict=True):
         if quantity.in_name:
             continue  # the name is checked as a name
         finding, fact = _judge(quantity, facts, language)
@@ -72,8 +75,8 @@ def check(
             finding = _cited(finding, quantity, fact, text, facts, evidence)
         if fact is not None and finding.severity == "pass":
             used.add(_said(fact))
-            turned = _turned(quantity, fact, pointing, facts)
-            finding = turned or finding
+            finding = _empty_range(quantity, following, facts) or finding
+            finding = _turned(quantity, fact, pointing, facts) or finding
         findings.append(finding)
     findings += [
         _finding("omitted", "note", None, fact, facts, reason="stands in a sentence that the text rests on")
@@ -90,6 +93,14 @@ def _said(fact: Sourced) -> tuple[float, str]:
     return rounded(fact.quantity.value), fact.quantity.unit
 
 
+def _empty_range(quantity: Quantity, following: Quantity | None, facts: Facts) -> Finding | None:
+    """Return an error for "4 and 4-bit" and "100 to 100": one end of a range was lost."""
+    if following is None or not quantity.joined or following.value != quantity.value:
+        return None
+    reason = "both ends of the range are the same"
+    return _finding("unsupported", "error", quantity, None, facts, reason=reason)
+
+
 def _cited(
     finding: Finding, quantity: Quantity, fact: Sourced, text: str, facts: Facts, evidence: Sequence[int]
 ) -> Finding:
@@ -97,7 +108,7 @@ def _cited(
 
     That is one the text rests on, or the one that shares most names with the words around the number.
     """
-    places = facts.places[_said(fact)]
+    places = [each.sentence for each in facts.occurrences[_said(fact)][:MAX_PLACES]]
     if len(places) == 1:
         return finding
     around = text[max(0, quantity.start - NEAR) : quantity.end + NEAR]
@@ -160,17 +171,18 @@ def _contradicts(quantity: Quantity, source: Quantity) -> bool:
 
 def _near(quantity: Quantity, facts: Facts) -> Sourced | None:
     """Return a source quantity that `quantity` rounds, or bounds with a rounder number."""
-    ordered = facts.by_size
+    ordered = facts.by_size if quantity.value > 0 else ()
     middle = bisect_left(ordered, quantity.value, key=lambda fact: fact.quantity.value)
     for fact in ordered[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
         source = fact.quantity
         if _agree(quantity, source) and len(digits(quantity.value)) < len(digits(source.value)):
             tolerance = quantity.step / 2 if quantity.step else (0.5 if quantity.unit == "percent" else 0.0)
             difference = source.value - quantity.value
-            off = difference / quantity.value if quantity.value else math.inf
+            off = difference / quantity.value
+            place = 10.0 ** (math.floor(math.log10(quantity.value)) + 1 - len(digits(quantity.value)))
             if (
                 abs(difference) <= tolerance * (1 + 1e-9)
-                or (quantity.comparator == "about" and abs(off) <= ABOUT)
+                or (quantity.comparator == "about" and abs(off) <= ABOUT and abs(difference) < place)
                 or (quantity.comparator == "over" and 0 <= off <= BOUND)
                 or (quantity.comparator in ("under", "up_to") and -BOUND <= off <= 0)
             ):
@@ -216,12 +228,16 @@ def _scale_error(quantity: Quantity, fact: Sourced, facts: Facts) -> Finding:
 
 def _turned(quantity: Quantity, fact: Sourced, pointing: Sequence[Direction], facts: Facts) -> Finding | None:
     """Return an error when the text lets the number rise and the source lets it fall, or the reverse."""
-    said = directions.change_at(pointing, quantity.start)
+    said = directions.at(pointing, quantity.start)
     if said is None:
         return None
-    there = [direction for number, direction in facts.directions if number == fact.sentence]
-    meant = directions.change_at(there, fact.quantity.start)
-    if meant is None or not directions.contradict(said, meant):
+    meant: Direction | None = None
+    cost = SAME_DIMENSION.get(quantity.unit) == "time"
+    for each in facts.occurrences[_said(fact)][:MAX_PLACES]:
+        meant = directions.at(facts.directions_by_sentence[each.sentence], each.quantity.start)
+        if meant is None or not directions.contradict(said, meant, cost=cost):
+            return None
+    if meant is None:
         return None
     reason = f"the source says {meant.text!r} of this number, the text {said.text!r}"
     return Finding(

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from sulan.digest.numerals import LETTER
+from sulan.digest.units import ENGLISH_UNITS
 
 MAX_NAME = 60
 """Characters of a name; longer tokens are data (hashes, paths)."""
@@ -116,7 +117,12 @@ def looks_like_name(token: str) -> bool:
     >>> [looks_like_name(t) for t in ("phi-1.5", "GPT", "NeRF", "T5", "Transformer", "4-bit", "66b", "II")]
     [True, True, True, True, False, False, False, False]
     """
-    if len(token) < 2 or _QUANTITY_LIKE.fullmatch(token) or _ROMAN.fullmatch(token):
+    if (
+        len(token) < 2
+        or _QUANTITY_LIKE.fullmatch(token)
+        or _ROMAN.fullmatch(token)
+        or token.lower() in ENGLISH_UNITS
+    ):
         return False
     if any(c.isdigit() for c in token):
         return any(c.isalpha() for c in token)
@@ -146,9 +152,15 @@ def find(text: str) -> tuple[Name, ...]:
 
 
 def parts(name: str) -> tuple[str, ...]:
-    """Return the parts between hyphens that are names themselves: `Mesh-NeRF` has `NeRF`."""
+    """Return what a hyphenated name is made of, without plain words: each part must be known on its own.
+
+    Examples
+    --------
+    >>> parts("NeRF-based"), parts("Karst-1.5"), parts("FIAT")
+    (('NeRF',), ('Karst', '1.5'), ())
+    """
     pieces = _SPLIT.split(name)
-    return tuple(piece for piece in pieces if looks_like_name(piece)) if len(pieces) > 1 else ()
+    return tuple(piece for piece in pieces if not piece.islower()) if len(pieces) > 1 else ()
 
 
 def keys(text: str) -> frozenset[str]:

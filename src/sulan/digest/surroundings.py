@@ -116,6 +116,11 @@ _BOUND_AFTER: dict[str, Comparator] = {w: name for name, ws in COMPARATORS_AFTER
 # Longest first, so that 不超过 is not read as 超过.
 _LENGTHS_BEFORE = sorted({len(word) for word in _BOUND_BEFORE}, reverse=True)
 _LENGTHS_AFTER = sorted({len(word) for word in _BOUND_AFTER}, reverse=True)
+# 最多提升4.5倍, 超过原始数据的30%: a verb or a whole may stand between the bound and the number.
+_BETWEEN_BOUND = re.compile(
+    r"(?:(?<=最多)|(?<=至多)|(?<=至少)|(?<=超过)|(?<=不到)|(?<=不足))"
+    r"(?:提升|提高|增加|增长|降低|减少|下降|缩短|加速|可?达|[^\s，。、；：的\d]{1,8}的)$"
+)
 _ARTICLE = re.compile(r"(?<![A-Za-z])(?:an?|the)[ ]$")
 
 
@@ -141,8 +146,11 @@ def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> 
         return True
     follows = word is not None and plain[word.end : start] in (" ", ". ")
     previous = word.text if word is not None and follows else ""
-    if end - start == 4 and plain[start : start + 2] in ("19", "20") and not unit:
-        return not previous or previous.lower() in _BEFORE_YEAR or previous[0].isupper()
+    if end - start == 4 and plain[start : start + 2] in ("19", "20") and unit in ("", "year"):
+        if plain[end : end + 2].lstrip()[:1] == "年":
+            return True
+        named = previous.lower() in _BEFORE_YEAR or previous[:1].isupper()
+        return bool(previous) and named or before[-1:] in ("(", "（", "-")
     if word is None or not previous:
         return False
     if _REFERENCE.fullmatch(previous) or previous in _NUMBERED_THING:
@@ -227,7 +235,7 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
 def comparator_of(plain: str, start: int, end: int) -> Comparator:
     """Return the bound that the words directly before `start` or after `end` state."""
     before = plain[max(0, start - 28) : start].rstrip("($").lower()
-    before = _ARTICLE.sub("", before).rstrip()
+    before = _BETWEEN_BOUND.sub("", _ARTICLE.sub("", before)).rstrip()
     for length in _LENGTHS_BEFORE:
         bound = _BOUND_BEFORE.get(before[-length:]) if len(before) >= length else None
         # "moreover 5" does not say over.
