@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pairs import PAIRS, Pair
+from digest.pairs import PAIRS, Pair
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9.,/×^-])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?(?![\d×])(?!x\d)(?!e-)")
 _UNITS = (
@@ -28,7 +28,9 @@ _DIRECTIONS = (
 )  # fmt: skip
 _NAMES = re.compile(
     r"Karst-1\.3|Polyglint|Mosslake|RoundWise|BLEND|QuietBits|DriftNet|ImageNet-1k|Halyard|TideTune|OrbitLM|GSM8K|"
-    r"GPT-3\.5|SketchBench|LoomKV|PaintVox|A100|MistralGate|RiverT|HarborRAG|BM25"
+    r"GPT-3\.5|SketchBench|LoomKV|PaintVox|A100|MistralGate|RiverT|HarborRAG|BM25|PearlRank|Guanlan|SparrowMoE|"
+    r"Tern-70B|GPT-4|VesperTune|BrookASR|Ochre|MMLU|ChatGPT|Larkspur|SWE-bench|TriFold|CinderNet|ResNet-50|"
+    r"Chinchilla-70B|Windrow|MiniShard|EchoFlow|LLaMA-13B|GraniteVL|Lodestar"
 )
 
 

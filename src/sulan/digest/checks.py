@@ -20,8 +20,11 @@ from sulan.digest.quantities import MAX_TEXT
 ALIKE = 0.75
 """Least likeness (difflib ratio) of an unknown name to a name of the source that it is taken to be altered from."""
 
-ALIKE_WORD = 0.85
-"""The same for a plain capitalised word, of which two are more often alike by chance."""
+ALIKE_WORD = 0.8
+"""The same for a plain capitalised word."""
+
+ALIKE_OPENING = 0.85
+"""The same for the first word of an English sentence, which has a capital whatever it is."""
 
 MAX_COMPARED = 50
 """Unknown names of one text that are compared with the source's; a field has a handful."""
@@ -190,25 +193,29 @@ def known_names(text: str, facts: Facts) -> tuple[Finding, ...]:
     >>> [(f.verdict, f.piece, f.suggestion) for f in known_names("phi-15 and LLaMA on Tiny-Stories", facts)]
     [('altered_name', 'phi-15', 'phi-1.5'), ('unknown_name', 'LLaMA', '')]
     """
-    unknown = [name for name in names.find(text) if not _known(name, facts)]
     findings = []
     altered: dict[str, str] = {}
-    for name in unknown:
+    for name in names.find(text):
+        if _known(name, facts):
+            continue
         if name.key not in altered:
             altered[name.key] = _altered_from(name.key, facts.names) if len(altered) < MAX_COMPARED else ""
-        findings.append(_name_finding(name, altered[name.key], facts))
+        if altered[name.key] or not _made_of_known(name, facts):
+            findings.append(_name_finding(name, altered[name.key], facts))
     return (*findings, *_capitalised(text, facts))
 
 
 def _known(name: Name, facts: Facts) -> bool:
     if name.key in facts.name_keys or name.key in names.WELL_KNOWN:
         return True
-    pieces = names.parts(name.text)
-    if pieces and all(names.key(p) in facts.name_keys or names.key(p) in names.WELL_KNOWN for p in pieces):
-        return True
     # "in-context learning" in the source lets a summary write ICL.
     letters = name.text.removesuffix("s")
     return letters.isalpha() and letters.isupper() and len(letters) > 2 and letters.lower() in facts.initials
+
+
+def _made_of_known(name: Name, facts: Facts) -> bool:
+    keys = [names.key(part) for part in names.parts(name.text)]
+    return bool(keys) and all(key in facts.name_keys or key in names.WELL_KNOWN for key in keys)
 
 
 def _altered_from(key: str, candidates: dict[str, str]) -> str:
@@ -248,9 +255,14 @@ def _capitalised(text: str, facts: Facts) -> list[Finding]:
     findings: list[Finding] = []
     for match in _CAPITALISED.finditer(text) if known else ():
         word = match.group()
-        if len(findings) >= MAX_COMPARED or any(names.stem(word) in sentence for sentence in facts.stems):
+        opens = (
+            text[max(0, match.start() - 2) : match.start()].rstrip()[-1:] in ("", ".", "!", "?", ":")
+            and text[match.end() : match.end() + 1] in " ,"
+        )
+        stem = names.stem(word)
+        if len(findings) >= MAX_COMPARED or any(stem in sentence for sentence in facts.stems):
             continue
-        close = get_close_matches(word, known, n=1, cutoff=ALIKE_WORD)
+        close = get_close_matches(word, known, n=1, cutoff=ALIKE_OPENING if opens else ALIKE_WORD)
         if close:
             name = Name(start=match.start(), end=match.end(), text=word, key=names.key(word))
             findings.append(_name_finding(name, close[0], facts))

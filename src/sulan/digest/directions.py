@@ -1,7 +1,7 @@
 """Which way a sentence points: who is better than whom, what goes up and what goes down.
 
-A comparison has a left and a right side; its polarity is turned by a negation and by a passive ("is outperformed
-by"). A change has a clause, so that it can be tied to the number in it. Irony, double negation and comparisons
+A comparison has a left and a right side; its polarity is turned by a negation and by a passive ("is
+outperformed by"). A change that is denied is none. A change has a clause, so that it can be tied to the number in it. Irony, double negation and comparisons
 over several sentences are not covered.
 """
 
@@ -50,7 +50,7 @@ _WORDS: dict[tuple[Kind, int], str] = {
     ("amount", -1): (
         r"decreas(?:e|es|ed|ing)|reduc(?:e|es|ed|ing|tions?)|drop(?:s|ped|ping)?|declin(?:e|es|ed|ing)|"
         r"lower(?:s|ed|ing)?|cut(?:s|ting)?|shrink(?:s|ing)?|compress(?:es|ed|ing)?|smaller|shorter|fewer|"
-        r"fall(?:s|ing|en)?|fell|shorten(?:s|ed|ing)?|"
+        r"(?:fall(?:s|ing|en)?|fell)(?= by| from| to| below| sharply|[,.])|shorten(?:s|ed|ing)?|"
         rf"{_AFTER_UNIT}(?:below|less than|under|worse)|"
         r"降低|下降|减少|减小|缩小|缩短|更低|更小|更少|更短|降至|压缩|(?<!最)低(?:了)?(?=[ ]?[\d约])"
     ),
@@ -126,8 +126,8 @@ def find(text: str) -> tuple[Direction, ...]:
 
     Examples
     --------
-    >>> [(d.text, d.kind, d.polarity) for d in find("FIAT outperforms ICL and does not increase cost.")]
-    [('outperforms', 'comparison', 1), ('increase', 'amount', -1)]
+    >>> [(d.text, d.kind, d.polarity) for d in find("FIAT outperforms ICL, cuts cost and does not increase loss.")]
+    [('outperforms', 'comparison', 1), ('cuts', 'amount', -1)]
     >>> [(d.text, d.polarity) for d in find("ICL is outperformed by FIAT")]
     [('outperformed', -1)]
     """
@@ -142,6 +142,8 @@ def find(text: str) -> tuple[Direction, ...]:
         part, clause, (first, last) = (_span(bounds, start) for bounds in (parts, clauses, sentences))
         kind, polarity = _GROUPS[match.lastgroup or "g0"]
         if _NEGATED.search(text[max(0, start - 24) : start]):
+            if kind != "comparison":
+                continue  # "does not increase" is not "decreases"
             polarity = -polarity
         if match.group().lower().endswith("ed") and _PASSIVE.match(text, end):
             polarity = -polarity

@@ -15,6 +15,7 @@ from sulan.digest import directions, names, quantities
 from sulan.digest.directions import Direction
 from sulan.digest.quantities import Quantity
 from sulan.digest.sentences import split
+from sulan.digest.units import ENGLISH_UNITS
 
 K = TypeVar("K", float, str, tuple[float, str])
 
@@ -102,6 +103,18 @@ class Facts:
     def occurrences(self) -> dict[tuple[float, str], list[Sourced]]:
         """Every place where a value with its unit stands."""
         return _table(self.quantities, lambda fact: (rounded(fact.quantity.value), fact.quantity.unit))
+
+    @cached_property
+    def units_by_sentence(self) -> tuple[frozenset[str], ...]:
+        """Units that a sentence names anywhere: "the number of steps falls from 1,000 to 4"."""
+        return tuple(
+            frozenset(
+                ENGLISH_UNITS[word]
+                for word in map(str.lower, _WORD.findall(sentence))
+                if word in ENGLISH_UNITS
+            )
+            for sentence in (self.title, *self.sentences)
+        )
 
     @cached_property
     def names_by_sentence(self) -> tuple[frozenset[str], ...]:

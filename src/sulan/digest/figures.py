@@ -8,6 +8,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal
 
 from sulan.digest import directions, names, quantities
@@ -67,7 +68,7 @@ def check(
     found = quantities.find(text, language)
     pointing = directions.find(text) if found else ()
     findings, used = [], set()
-    for quantity, following in zip(found, (*found[1:], None), strict=True):
+    for quantity, following in pairwise((*found, None)):
         if quantity.in_name:
             continue  # the name is checked as a name
         finding, fact = _judge(quantity, facts, language)
@@ -119,20 +120,23 @@ def _cited(
 
 def _judge(quantity: Quantity, facts: Facts, language: str) -> tuple[Finding, Sourced | None]:
     equal = facts.by_value.get(rounded(quantity.value), [])
-    fact = _best(quantity, equal)
+    fact = _best(quantity, equal, facts)
     if fact is not None:
         return _bounded(quantity, fact, facts), fact
     fact = _near(quantity, facts)
     if fact is not None:
         reason = f"rounds {fact.quantity.text.strip()!r}"
         return _finding("approximate_ok", "pass", quantity, fact, facts, reason=reason), fact
+    if quantity.unit == "date":
+        reason = "a year that the source does not name"
+        return _finding("unsupported", "warning", quantity, None, facts, reason=reason), None
     if equal and quantity.firm:
         return _unit_error(quantity, equal[0], facts, language), equal[0]
     same_unit = [fact for fact in facts.by_unit.get(quantity.unit, []) if quantity.unit or fact.quantity.firm]
     if quantity.firm:
-        shifted = [f for f in facts.by_digits.get(digits(quantity.value), []) if _agree(quantity, f.quantity)]
+        shifted = [f for f in facts.by_digits.get(digits(quantity.value), []) if _agree(quantity, f, facts)]
         if shifted:
-            fact = max(shifted, key=lambda f: _agree(quantity, f.quantity))
+            fact = max(shifted, key=lambda f: _agree(quantity, f, facts))
             return _scale_error(quantity, fact, facts), fact
     elif not same_unit:
         reason = "a count that the source does not state"
@@ -143,25 +147,26 @@ def _judge(quantity: Quantity, facts: Facts, language: str) -> tuple[Finding, So
     return _finding("unsupported", "error", quantity, fact, facts, suggestion=suggestion, reason=reason), fact
 
 
-def _best(quantity: Quantity, equal: Iterable[Sourced]) -> Sourced | None:
+def _best(quantity: Quantity, equal: Iterable[Sourced], facts: Facts) -> Sourced | None:
     """Return the source quantity of the same value that agrees best in unit, then in bound."""
-    agreeing = [(fact, _agree(quantity, fact.quantity)) for fact in equal]
+    agreeing = [(fact, _agree(quantity, fact, facts)) for fact in equal]
     agreeing = [(fact, how) for fact, how in agreeing if how]
     if not agreeing:
         return None
     return max(agreeing, key=lambda pair: (pair[1], not _contradicts(quantity, pair[0].quantity)))[0]
 
 
-def _agree(quantity: Quantity, source: Quantity) -> int:
+def _agree(quantity: Quantity, fact: Sourced, facts: Facts) -> int:
     """Return 2 when the units are one, 1 when nothing speaks against it, 0 when they differ."""
-    a, b = quantity.unit, source.unit
+    a, b = quantity.unit, fact.quantity.unit
     if SAME_DIMENSION.get(a, a) == SAME_DIMENSION.get(b, b) or (a in THINGS and b in THINGS):
         return 2
     if a == "":
         return 0 if b in ("percent", "times") else 1
     if b == "":
         # "accuracy of 85.3" is often retold as 85.3%; 85.3 times would be another matter.
-        return 0 if a in MEASURES and a not in ("percent", "point") else 1
+        mentioned = a in facts.units_by_sentence[fact.sentence]
+        return 1 if mentioned or a not in MEASURES or a in ("percent", "point") else 0
     return 0
 
 
@@ -171,11 +176,11 @@ def _contradicts(quantity: Quantity, source: Quantity) -> bool:
 
 def _near(quantity: Quantity, facts: Facts) -> Sourced | None:
     """Return a source quantity that `quantity` rounds, or bounds with a rounder number."""
-    ordered = facts.by_size if quantity.value > 0 else ()
+    ordered = facts.by_size if quantity.value > 0 and quantity.unit != "date" else ()
     middle = bisect_left(ordered, quantity.value, key=lambda fact: fact.quantity.value)
     for fact in ordered[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
         source = fact.quantity
-        if _agree(quantity, source) and len(digits(quantity.value)) < len(digits(source.value)):
+        if _agree(quantity, fact, facts) and len(digits(quantity.value)) < len(digits(source.value)):
             tolerance = quantity.step / 2 if quantity.step else (0.5 if quantity.unit == "percent" else 0.0)
             difference = source.value - quantity.value
             off = difference / quantity.value

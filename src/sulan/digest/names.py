@@ -160,7 +160,8 @@ def parts(name: str) -> tuple[str, ...]:
     (('NeRF',), ('Karst', '1.5'), ())
     """
     pieces = _SPLIT.split(name)
-    return tuple(piece for piece in pieces if not piece.islower()) if len(pieces) > 1 else ()
+    told = tuple(piece for piece in pieces if not (piece.isalpha() and piece.islower()))
+    return told if len(pieces) > 1 else ()
 
 
 def keys(text: str) -> frozenset[str]:

@@ -200,7 +200,7 @@ def _power(match: re.Match[str]) -> tuple[str, float]:
 
 def _fraction(match: re.Match[str]) -> tuple[str, float]:
     above, _, below = match.group().partition("/")
-    return ("percent", 100 * int(above) / int(below)) if int(above) < int(below) else ("", 0.0)
+    return ("percent", 100 * int(above) / int(below)) if int(below) else ("", 0.0)
 
 
 def _part(match: re.Match[str]) -> tuple[str, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sulan.digest.numerals import LETTER, PLAIN, Numeral, Word, scan
-from sulan.digest.surroundings import comparator_of, only_looks_like, unit_after
+from sulan.digest.surroundings import comparator_of, is_year, only_looks_like, unit_after
 from sulan.digest.units import (
     CLASSIFIERS,
     MEASURES,
@@ -86,7 +86,8 @@ _ORDERS = re.compile(r"[ -]?(?:orders?[ -]of[ -]magnitude|个?数量级)")
 _BETWEEN = re.compile(
     r"[ ]?(?:-{1,2}|—{1,2}|~|/|-?,? ?(?:and|or)|-?,|、|，|和|与|及|或|到|至|to|versus|vs\.?)[ ]?(?:约|about )?$"
 )
-_PAIR = re.compile(r"[ ]?(?:-|—{1,2}|~|-? ?(?:and|or)|和|或|到|至|to)[ ]?$")
+_PAIR = re.compile(r"[ ]?(?:-{1,2}|—{1,2}|~|/|-?,? ?(?:and|or)|、|和|与|及|或|到|至|to)[ ]?(?:约|about )?$")
+_FACTOR = re.compile(r"factors? of $", re.IGNORECASE)
 _RANGE = re.compile(r"[ ]?(?:-{1,2}|—{1,2}|~|到|至|to)[ ]?$")
 
 
@@ -153,6 +154,10 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
     unit, unit_end, near = unit_after(
         plain, more.end() if more else end, digits=item.form == "digits", value=value
     )
+    if not unit and _FACTOR.search(plain[max(0, start - 12) : start]):
+        unit = "times"
+    if item.form == "digits" and not scale and is_year(plain, item, word, unit):
+        return Quantity(start=start, end=end, text=text[start:end], value=value, unit="date", number_end=end)
     measure = unit in MEASURES
     if unit == "name" or (
         item.form == "digits" and not scale and not measure and only_looks_like(plain, item, word, unit)
@@ -162,6 +167,8 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
         return None  # "one of", 一种: articles rather than counts
     if item.form == "chinese" and value <= 10 and not (near or plain[end : end + 1] in tuple(CLASSIFIERS)):
         return None  # 二值化, 四元数: part of a word
+    if item.form == "chinese" and unit == "times" and value == 1:
+        value = 2.0  # 多一倍: twice as many
     if unit == "model" and value >= PARAMETER_LIKE:
         unit = "parameter"
     if measure:
@@ -205,6 +212,8 @@ def _inherit(plain: str, found: list[Quantity]) -> list[Quantity]:
         gap = plain[left.end : right.start]
         if left.in_name or right.in_name or len(gap) > 12 or not _BETWEEN.match(gap):
             continue
+        if not _PAIR.match(gap) and not right.joined:
+            continue  # "a factor of 10, about 40%" is no list; "2, 3 and 4 bits" is one
         if left.unit:
             found[index] = replace(left, joined=left.unit == right.unit and bool(_PAIR.match(gap)))
             continue

@@ -124,8 +124,19 @@ _BETWEEN_BOUND = re.compile(
 _ARTICLE = re.compile(r"(?<![A-Za-z])(?:an?|the)[ ]$")
 
 
+def is_year(plain: str, item: Numeral, word: Word | None, unit: str) -> bool:
+    """Return whether four digits are a year: 2023年, "in 2023", "September 2023" (parameters as below)."""
+    start, end = item.start, item.end
+    if end - start != 4 or plain[start : start + 2] not in ("19", "20") or unit not in ("", "year"):
+        return False
+    if plain[end : end + 2].lstrip()[:1] == "年" or plain[max(0, start - 1) : start] in ("(", "（"):
+        return True
+    previous = word.text if word is not None and plain[word.end : start] == " " else ""
+    return previous.lower() in _BEFORE_YEAR or previous[:1].isupper()
+
+
 def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> bool:
-    """Return whether digits without scale or measure are a year, date, reference, citation or version.
+    """Return whether digits without scale or measure are a date, reference, citation or version.
 
     Parameters
     ----------
@@ -146,11 +157,6 @@ def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> 
         return True
     follows = word is not None and plain[word.end : start] in (" ", ". ")
     previous = word.text if word is not None and follows else ""
-    if end - start == 4 and plain[start : start + 2] in ("19", "20") and unit in ("", "year"):
-        if plain[end : end + 2].lstrip()[:1] == "年":
-            return True
-        named = previous.lower() in _BEFORE_YEAR or previous[:1].isupper()
-        return bool(previous) and named or before[-1:] in ("(", "（", "-")
     if word is None or not previous:
         return False
     if _REFERENCE.fullmatch(previous) or previous in _NUMBERED_THING:
@@ -227,7 +233,7 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
     latin = _ENGLISH_WORD.search(piece)
     if latin and latin.group().lower() in ENGLISH_UNITS and len(latin.group()) > 2 and not weak[0]:
         unit = ENGLISH_UNITS[latin.group().lower()]
-        if latin.start() == 0 or unit not in MEASURES:
+        if latin.start() <= skip or unit not in MEASURES:
             return unit, start + latin.end(), latin.start() <= skip
     return weak
 
