@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sulan.digest.numerals import LETTER, PLAIN, Numeral, Word, scan
-from sulan.digest.surroundings import comparator_of, is_year, only_looks_like, unit_after
+from sulan.digest.surroundings import comparator_of, is_ordinal, is_year, only_looks_like, unit_after
 from sulan.digest.units import (
     CLASSIFIERS,
     MEASURES,
@@ -142,6 +142,8 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
             number_end=end,
             in_name=item.form == "size",
         )
+    if is_ordinal(plain, start, end):
+        return None
     value, step, scale, end = _scaled(plain, item)
     number_end = end
     orders = _ORDERS.match(plain, end)

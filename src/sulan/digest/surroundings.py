@@ -23,9 +23,10 @@ _ENGLISH_WORD = re.compile(r"[A-Za-z]+")
 _CHINESE_TAIL = re.compile(r"[ ]?([^\s，。、；：！？（）()\d]{0,10})")
 _CHINESE_UNIT = re.compile("|".join(sorted(map(re.escape, CHINESE_UNITS), key=len, reverse=True)))
 _NOT_A_UNIT = re.compile(
-    r"语言(?:任务|数据|基准|理解|处理|建模|对)|位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
+    r"位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
     r"|轮廓|天然|类[似型]"
 )
+_MULTILINGUAL = re.compile(r"[多跨]语|.?语言(?:任务|数据|基准|理解|处理|建模|对)")
 _STOP_WORDS = frozenset(
     [
         *(
@@ -122,6 +123,11 @@ _BETWEEN_BOUND = re.compile(
     r"(?:提升|提高|增加|增长|降低|减少|下降|缩短|加速|可?达|[^\s，。、；：的\d]{1,8}的)$"
 )
 _ARTICLE = re.compile(r"(?<![A-Za-z])(?:an?|the)[ ]$")
+
+
+def is_ordinal(plain: str, start: int, end: int) -> bool:
+    """Return whether a Chinese ordinal (第3步) or an adverb (十分) stands at `start`."""
+    return plain[max(0, start - 2) : start].rstrip()[-1:] == "第" or plain[start : end + 1] == "十分"
 
 
 def is_year(plain: str, item: Numeral, word: Word | None, unit: str) -> bool:
@@ -223,8 +229,9 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
     weak = ("", end, False)
     for match in _CHINESE_UNIT.finditer(piece):
         unit, where = CHINESE_UNITS[match.group()], match.start()
-        multilingual = unit == "language" and piece[max(0, where - 1) : where] in ("多", "跨")
-        if multilingual or _NOT_A_UNIT.match(piece, where) or (unit in MEASURES and where > 0):
+        multilingual = unit == "language" and _MULTILINGUAL.match(piece, max(0, where - 1))
+        part_of_word = len(match.group()) == 1 and _NOT_A_UNIT.match(piece, where)
+        if multilingual or part_of_word or (unit in MEASURES and where > 0):
             continue
         found = unit, start + match.end(), where <= skip
         if unit != "class" and where <= 6:

@@ -92,12 +92,11 @@ UNITS: dict[str, Unit] = {
     "month": Unit(english=("month",), chinese=("个月",), kind="measure"),
     "year": Unit(english=("year",), chinese=("年",), kind="measure"),
     "date": Unit(),
-    "kilobyte": Unit(english=("kb",), chinese=("千字节",), dimension="byte", factor=1e3, kind="measure"),
-    "megabyte": Unit(english=("mb",), chinese=("兆字节",), dimension="byte", factor=1e6, kind="measure"),
-    "gigabyte": Unit(
-        english=("gb", "gib"), chinese=("吉字节",), dimension="byte", factor=1e9, kind="measure"
-    ),
-    "terabyte": Unit(english=("tb",), chinese=("太字节",), dimension="byte", factor=1e12, kind="measure"),
+    "byte": Unit(english=("byte",), chinese=("字节",), kind="measure"),
+    "kilobyte": Unit(english=("kb",), dimension="byte", factor=1e3, kind="measure"),
+    "megabyte": Unit(english=("mb",), dimension="byte", factor=1e6, kind="measure"),
+    "gigabyte": Unit(english=("gb", "gib"), dimension="byte", factor=1e9, kind="measure"),
+    "terabyte": Unit(english=("tb",), dimension="byte", factor=1e12, kind="measure"),
     "hertz": Unit(english=("hz",), chinese=("赫兹",), kind="measure"),
     "token": Unit(english=("token",), chinese=("词元", "令牌", "标记")),
     "parameter": Unit(english=("parameter", "param"), chinese=("参数",)),
