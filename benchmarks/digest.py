@@ -1,9 +1,9 @@
-"""The digest room beside its peers, in one run on this machine; `make bench` writes what it finds to a record.
+"""The digest room beside its peers, in one run on this machine; `make bench` keeps what it finds.
 
-Compares: sentences against summa's TextRank, keywords against yake, one day's writing, the start of the command
-line, fifty papers with a slow model at concurrency 8 against a sequential loop, the verifier. Peers and we take
-turns, so that other work on the machine hits both alike. Times are CPU seconds of this process unless they say
-wall.
+Compares: sentences against summa's TextRank, keywords against yake, one day's writing, the start of the
+command line, fifty papers with a slow model at concurrency 8 against a sequential loop, the verifier. Peers
+and we take turns, so that other work on the machine hits both alike. Times are CPU seconds of this process
+unless they say wall.
 
     python benchmarks/digest.py [--papers FILE] [--out FOLDER]
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[0] = str(ROOT / "tests")  # in place of this folder, whose digest.py would hide the tests' package
 
 import sulan  # noqa: E402
 from chat.fake_server import FakeServer  # noqa: E402
@@ -36,8 +36,8 @@ from sulan.runs.record import Run, record  # noqa: E402
 ROUNDS = 7
 LATENCY, PAPERS, CONCURRENCY = 0.2, 50, 8
 
-# Sentences, from 1, that a reader accepts as what was done: the same labels as in tests/digest/test_extraction.py,
-# for the real abstracts. The shipped day is reworded, so it is only timed.
+# Sentences, from 1, that a reader accepts as what was done: the labels of tests/digest/test_extraction.py, for
+# the real abstracts. The shipped day is reworded, so it is only timed.
 ACCEPTABLE = {
     "2309.05463": {3},
     "2309.05519": {3, 4},

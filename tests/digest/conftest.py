@@ -23,7 +23,7 @@ SWITCHES = (
 
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
-    """Headless Chromium of the system; tests that need it are skipped, with this reason, where there is none."""
+    """Headless Chromium of the system; where there is none, tests that need it are skipped and say so."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:

@@ -1,7 +1,8 @@
-"""Editions for tests: a small realistic one, built in our own words, and knobs to make it strange or large."""
+"""Editions for tests: a small realistic one, built in our own words, with knobs."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from sulan.digest.edition import (
     Edition,
@@ -137,7 +138,7 @@ def edition(
 ) -> Edition:
     """An edition of `papers` entries, the first with a method card and the second with a fallback."""
     if entries is None:
-        extras: dict[int, dict[str, object]] = {
+        extras: dict[int, dict[str, Any]] = {
             0: {"method": method()},
             1: {"fallbacks": ("zh highlights 2: extraction, the number 1.3亿 is not in the abstract",)},
         }

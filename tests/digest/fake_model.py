@@ -20,7 +20,8 @@ def reply(body: dict[str, Any], **changes: Any) -> str:
         "en": "The authors describe their own work on the subject of the title and say what they found.",
         "zh": "作者介绍了围绕题目所做的工作，并说明了得到的结果。",
     }
-    word = max(re.findall(r"[A-Za-z]{4,}", asked["title"]), key=len)
+    said = " ".join([asked["title"], *asked["sentences"].values()])
+    word = re.findall(r"\b[a-z]{4,}\b", said)[0]
     fields: dict[str, Any] = {
         "keywords": [{"term": word, "translation": "术语" if "zh" in languages else ""}]
     }
@@ -28,7 +29,7 @@ def reply(body: dict[str, Any], **changes: Any) -> str:
         fields[name] = {
             "value": 3.5,
             "evidence": [number],
-            "reasons": {language: texts[language] for language in languages},
+            **{f"reason_{language}": texts[language] for language in languages},
         }
     for language in languages:
         fields[f"main_work_{language}"] = {"text": texts[language], "evidence": [number]}

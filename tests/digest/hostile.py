@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from digest import editions
 from sulan.digest.edition import (
     Edition,
     Entry,
@@ -13,7 +14,6 @@ from sulan.digest.edition import (
     Score,
     Summary,
 )
-from digest import editions
 
 FRAGMENTS = (
     "<script>window.pwned=1</script>",
@@ -63,6 +63,7 @@ urls = st.one_of(
         (
             "javascript:window.pwned=1",
             "JaVaScRiPt:alert(1)",
+            "javascript://evil.example/%0Awindow.pwned=1",
             "data:text/html,<script>1</script>",
             "https://code.example/a_(b)?x=[1]&y=<2>",
             'https://code.example/"onx=1',

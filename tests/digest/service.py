@@ -3,12 +3,14 @@
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +100,24 @@ def serve(*script: Answer | Callable[[Request], Answer]) -> Iterator[Service]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+# What arXiv's API sends.
+
+
+def entry(number: int, *, published: str = "2026-05-18T01:00:00Z", title: str = "A & B") -> str:
+    return f"""<entry><id>http://arxiv.org/abs/2605.{number:05}v2</id><title>{escape(title)}</title>
+      <updated>2026-05-19T00:00:00Z</updated><published>{published}</published>
+      <summary>  We do it,\n  with $x &lt; y$. </summary>
+      <author><name>Ada</name></author><author><name>Bo</name></author>
+      <arxiv:comment>12 pages</arxiv:comment><arxiv:doi>10.1/x</arxiv:doi>
+      <category term="cs.CL" scheme="s"/><category term="cs.LG" scheme="s"/></entry>"""
+
+
+def feed(*entries: str, total: int | None = None) -> bytes:
+    count = len(entries) if total is None else total
+    return (
+        '<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"'
+        ' xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns:arxiv="http://arxiv.org/schemas/atom">'
+        f"<opensearch:totalResults>{count}</opensearch:totalResults>{''.join(entries)}</feed>"
+    ).encode()

@@ -92,9 +92,9 @@ def test_evidence_leads_to_the_sentence():
     page = Page(html.page(editions.edition(2)))
     ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     targets = {
-        attributes["href"][1:]
+        (attributes["href"] or "")[1:]
         for tag, attributes in page.elements
-        if attributes.get("href", "").startswith("#")
+        if (attributes.get("href") or "").startswith("#")
     }
     assert "2309.04564-S3" in targets and targets <= ids
 

@@ -1,4 +1,5 @@
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 
 from hypothesis import given, settings
 
@@ -12,6 +13,12 @@ from sulan.digest.render import files
 def parsed(edition, **options):
     data = mail.message(edition, feeds.contents(edition, edition.languages[0]), **options).as_bytes()
     return message_from_bytes(data, policy=policy.default)
+
+
+def part(read: EmailMessage, kind: str) -> str:
+    found = read.get_body((kind,))
+    assert found is not None
+    return found.get_content()
 
 
 def test_a_draft_has_text_and_html_and_no_invented_address():
@@ -28,8 +35,8 @@ def test_a_draft_has_text_and_html_and_no_invented_address():
     assert read.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
     assert not read.defects
-    assert "主要工作" in read.get_body(("plain",)).get_content()
-    assert "<h2>1. When Less is More" in read.get_body(("html",)).get_content()
+    assert "主要工作" in part(read, "plain")
+    assert "<h2>1. When Less is More" in part(read, "html")
 
 
 def test_whoever_sends_it_gives_the_addresses():
@@ -38,7 +45,7 @@ def test_whoever_sends_it_gives_the_addresses():
     )
     assert read["From"] == "A Club <club@example.org>" and read["X-Unsent"] is None
     assert read["List-Unsubscribe"] == "<https://example.org/bye>"
-    assert 'href="https://example.org/bye"' in read.get_body(("html",)).get_content()
+    assert 'href="https://example.org/bye"' in part(read, "html")
 
 
 def test_a_revision_is_another_mail():
@@ -50,8 +57,8 @@ def test_a_revision_is_another_mail():
 def test_a_hostile_edition_is_a_harmless_mail(edition):
     read = parsed(edition)
     assert not read.defects and read["Subject"].startswith("【2023-09-12】")
-    page = Page(read.get_body(("html",)).get_content())
+    page = Page(part(read, "html"))
     assert not {"script", "img", "style", "svg", "iframe", "form", "link"} & {tag for tag, _ in page.elements}
     assert all(not name.startswith("on") for _, attributes in page.elements for name in attributes)
-    lines = read.get_body(("plain",)).get_content().split("\r\n")
+    lines = part(read, "plain").split("\r\n")
     assert len(lines) > 10 and all(line.isprintable() for line in lines)

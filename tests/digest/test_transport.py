@@ -1,11 +1,7 @@
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
-import httpx2
 import pytest
 
 from digest.service import Answer, Service, as_json, gzipped, serve
-from sulan.digest.transport import Client, Patience, Refused, retry_after
+from sulan.digest.transport import Client, Patience, Refused
 from sulan.errors import BackendError, InputError
 
 QUICK = Patience(attempts=3, first_wait=0.01, longest_wait=0.02, jitter=0.01, obey_up_to=1.0, timeout=2.0)
@@ -83,20 +79,6 @@ def test_a_server_that_asks_for_more_than_is_obeyed_ends_the_call_at_once() -> N
         asking.get("/x")
     assert len(service.requests) == 1
     assert "60 minutes" in caught.value.hint
-
-
-def test_waits_are_what_the_server_asked_for() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    assert retry_after(httpx2.Headers({"Retry-After": "7"})) == 7
-    assert retry_after(httpx2.Headers({"Retry-After": soon})) == pytest.approx(100, abs=3)
-    assert retry_after(httpx2.Headers({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})) == 0
-    assert (
-        retry_after(httpx2.Headers({"RateLimit": '"api";r=0;t=213', "RateLimit-Policy": '"api";q=500;w=300'}))
-        == 213
-    )
-    assert retry_after(httpx2.Headers({"RateLimit": "limit=500, r=3, t=10"})) is None
-    for nonsense in ("soon", "-1", "9" * 5000, ""):
-        assert retry_after(httpx2.Headers({"Retry-After": nonsense})) is None
 
 
 def test_an_exhausted_window_is_waited_for_before_the_next_request() -> None:

@@ -1,7 +1,7 @@
-"""The editions below a folder: found, read one at a time, and reduced to what a site's overview pages need.
+"""The editions below a folder: found, read one at a time, and reduced to what overview pages need.
 
-A `Day` is what is remembered of an edition (titles, scores, votes, keywords); the edition itself is read again
-when its page is made, so memory does not grow with the abstracts.
+A `Day` is what is remembered of an edition (titles, scores, votes, keywords); the edition itself is read
+again when its page is made, so memory does not grow with the abstracts.
 """
 
 import hashlib

@@ -12,7 +12,7 @@ from typing import Literal
 
 from sulan.digest import directions, figures, names, wording
 from sulan.digest.directions import Direction
-from sulan.digest.facts import CUES, Facts
+from sulan.digest.facts import Facts
 from sulan.digest.finding import Finding, Severity, Verdict
 from sulan.digest.names import Name
 from sulan.digest.quantities import MAX_TEXT

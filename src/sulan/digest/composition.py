@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sulan.chat import parallel
 from sulan.digest import extractive, prompt, sentences
 from sulan.digest.assembly import Composed
-from sulan.digest.edition import Language
+from sulan.digest.edition import Language, Summary
 from sulan.digest.injection import suspicious
 from sulan.digest.paper import Paper
 from sulan.runs.progress import progress
@@ -72,18 +72,21 @@ def written(paper: Paper, *, languages: tuple[Language, ...], chat: "Chat") -> C
     from sulan.digest import generative
     from sulan.digest.facts import Facts
 
-    plain = extracted(paper, languages=languages)
-    if not plain.sentences:
-        return plain
-    result = generative.write(
-        Facts.read(paper.title, paper.abstract),
-        chat=chat,
-        extracted=plain.summaries,
-        left_out=suspicious(plain.sentences),
-    )
+    numbered = sentences.split(paper.abstract)
+    if not numbered:
+        return extracted(paper, languages=languages)
+    left_out = suspicious(numbered)
+
+    def extract(language: Language) -> Summary:
+        return extractive.summarize(paper.title, numbered, language=language, left_out=left_out)
+
+    # What speaks to the machine is no source either: its number stays, its words go.
+    readable = tuple("" if n in left_out else text for n, text in enumerate(numbered, 1))
+    facts = Facts(title=paper.title, abstract=" ".join(filter(None, readable)), sentences=readable)
+    result = generative.write(facts, languages=languages, chat=chat, extract=extract, left_out=left_out)
     return Composed(
         paper=paper,
-        sentences=plain.sentences,
+        sentences=numbered,
         summaries=result.summaries,
         engine=engine_name(chat),
         prompt_version=prompt.VERSION,

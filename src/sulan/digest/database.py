@@ -39,8 +39,9 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             paper TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL, upvotes INTEGER, comments INTEGER,
             stars INTEGER, PRIMARY KEY (paper, source, at)) WITHOUT ROWID""",
         """CREATE TABLE failures (
-            day TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL, message TEXT NOT NULL)""",
-        "CREATE INDEX failures_by_day ON failures (day, source, at)",
+            day TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL, message TEXT NOT NULL,
+            resolved INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX failures_by_day ON failures (day, source)",
         """CREATE TABLE arxiv (
             id TEXT NOT NULL, version INTEGER NOT NULL, fetched_at TEXT NOT NULL, record TEXT NOT NULL,
             PRIMARY KEY (id, version)) WITHOUT ROWID""",

@@ -1,4 +1,4 @@
-"""Text from outside as a reader sees it: nothing invisible, LaTeX's text commands resolved, links that are links.
+"""Text from outside as a reader sees it: nothing invisible, LaTeX's text commands resolved, safe links.
 
 What an edition holds came from papers and from models. Every renderer passes every string through `visible`
 and wording through `prose`; escaping comes after, for each format its own. Mathematics between dollar signs

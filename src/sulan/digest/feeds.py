@@ -90,7 +90,10 @@ def items(edition: Edition, language: Language, texts: Sequence[Markup], *, base
     base_url
         Address of the site's first page; empty when the edition is not on a site.
     """
-    return [_item(edition, entry, language, text, base_url) for entry, text in zip(edition.entries, texts)]
+    return [
+        _item(edition, entry, language, text, base_url)
+        for entry, text in zip(edition.entries, texts, strict=True)
+    ]
 
 
 def _item(edition: Edition, entry: Entry, language: Language, text: Markup, base_url: str) -> Item:

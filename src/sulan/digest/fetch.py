@@ -33,7 +33,8 @@ def fetch(
 
     Days that are stored as complete are skipped, so a long range that was interrupted goes on where it
     stopped. What is stored is merged with what is fetched and never lost; a day that fails does not stop the
-    days after it.
+    days after it. The environment may set `HF_ENDPOINT` and `ARXIV_ENDPOINT` (mirrors) and `HF_TOKEN` (higher
+    limits; none is needed).
 
     Parameters
     ----------

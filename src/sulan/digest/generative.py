@@ -5,21 +5,29 @@ the abstract; at most `REPAIRS` further calls carry what was wrong. A field is t
 which it passed; a field that never passed is the embedded engine's, marked with the reason.
 """
 
+import dataclasses
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sulan.chat import Chat, structured
-from sulan.digest import prompt
+from sulan.digest import checks, names, prompt, wording
 from sulan.digest.edition import SCORE_NAMES, Keyword, Language, Passage, Score, Summary
 from sulan.digest.facts import Facts
+from sulan.digest.finding import Finding
 from sulan.errors import BackendError, BudgetExceeded
 
 REPAIRS = 2
 """Calls after the first, each told what was wrong before."""
 
 _log = logging.getLogger(__name__)
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_MARKUP = re.compile(r"\*\*|__|`|</?[A-Za-z]|\]\(|\\[A-Za-z]+|\$[^$]*\$|(?:^|\n)\s*(?:#+|[-*>])\s")
+_LOOKED_AT = frozenset({"superlative", "copied", "translated_name"})
+"""Warnings that count as errors here: a model can word the field again, a person's text is only marked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +49,9 @@ class Written:
 def write(
     facts: Facts,
     *,
+    languages: tuple[Language, ...],
     chat: Chat,
-    extracted: Mapping[Language, Summary],
+    extract: Callable[[Language], Summary],
     left_out: Collection[int] = (),
 ) -> Written:
     """Have a model word one paper.
@@ -51,113 +60,133 @@ def write(
     ----------
     facts
         What the title and the abstract state; every reply is checked against it.
+    languages
+        Of the page.
     chat
         The model.
-    extracted
-        The embedded engine's summary in each language of the page, in the page's order.
+    extract
+        Gives the embedded engine's summary in a language; called only where a field failed.
     left_out
         Sentence numbers that the model does not see and must not cite.
     """
-    languages = tuple(extracted)
     allowed = frozenset(range(1, len(facts.sentences) + 1)) - frozenset(left_out)
-    check = _FieldCheck(facts=facts, languages=languages, allowed=allowed)
+    judge = _Judge(facts=facts, languages=languages, allowed=allowed)
     question = prompt.request(facts.title, facts.sentences, languages=languages, left_out=left_out)
+    model = prompt.reply_model(languages)
     try:
-        answer = structured.ask(
-            chat, question, prompt.reply_model(languages), check=check.violations, repairs=REPAIRS
-        )
+        answer = structured.ask(chat, question, model, check=judge.violations, repairs=REPAIRS)
     except BudgetExceeded as error:
-        return _all_extracted(extracted, f"the budget is spent: {error.message}")
+        return _nothing_written(languages, extract, f"the budget is spent: {error.message}")
     except BackendError as error:
         _log.warning("%s: %s", facts.title, error.message)
-        return _all_extracted(extracted, f"the model did not answer: {error.message}")
-    passed: dict[str, Any] = {}
-    failed: dict[str, str] = {}
+        return _nothing_written(languages, extract, f"the model did not answer: {error.message}")
     for attempt in answer.attempts:
-        for field in prompt.reply_model(languages).model_fields:
-            if field in passed:
-                continue
-            if field not in attempt.fields:
-                failed[field] = "; ".join(attempt.violations[:2]) or "missing"
-            elif wrong := check.field(field, attempt.fields[field]):
-                failed[field] = wrong[0]
-            else:
-                passed[field] = attempt.fields[field]
-    failed = {field: reason for field, reason in failed.items() if field not in passed}
-    summaries = {
-        language: _summary(language, passed=passed, failed=failed, extracted=extracted[language])
-        for language in languages
-    }
+        if attempt.value is None:  # the whole was of no use, a field of it may be
+            judge.take(attempt.fields, why=attempt.violations)
     return Written(
-        summaries=summaries, fallbacks=tuple(f"{field}: {reason}" for field, reason in failed.items())
+        summaries={
+            language: _summary(language, passed=judge.passed, failed=judge.failed, extract=extract)
+            for language in languages
+        },
+        fallbacks=tuple(f"{field}: {reason}" for field, reason in judge.failed.items()),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _FieldCheck:
+class _Judge:
+    """Takes each field from the first reply in which it passes; remembers why the others failed."""
+
     facts: Facts
     languages: tuple[Language, ...]
     allowed: frozenset[int]
+    passed: dict[str, Any] = dataclasses.field(default_factory=dict)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def violations(self, reply: Any) -> list[str]:
-        """Return what is wrong with a whole reply, field by field, in words for the model."""
-        return [
-            f"{field}: {wrong}"
-            for field in type(reply).model_fields
-            for wrong in self.field(field, getattr(reply, field))
-        ]
+        """Take what passes of a whole reply; return what is wrong with the rest, in words for the model."""
+        return self.take({field: getattr(reply, field) for field in type(reply).model_fields})
 
-    def field(self, field: str, value: Any) -> list[str]:
+    def take(self, fields: Mapping[str, Any], *, why: Sequence[str] = ()) -> list[str]:
+        """Take what passes; `why` is the reason for fields that are missing."""
+        violations = []
+        for field in prompt.reply_model(self.languages).model_fields:
+            if field in self.passed:
+                continue
+            if field not in fields:
+                self.failed.setdefault(field, "; ".join(why[:2]) or "missing")
+            elif wrong := self.wrong(field, fields[field]):
+                self.failed[field] = wrong[0]
+                violations += [f"{field}: {each}" for each in wrong]
+            else:
+                self.passed[field] = fields[field]
+                self.failed.pop(field, None)
+        return violations
+
+    def wrong(self, field: str, value: Any) -> list[str]:
         """Return what is wrong with one field."""
         if field == "keywords":
             return self._keywords(value)
         if field in SCORE_NAMES:
             return self._opinion(value)
-        kind, _, language = field.rpartition("_")
-        if kind == "main_work":
+        language: Language = "zh" if field.endswith("_zh") else "en"
+        if field.startswith("main_work"):
             return self._wording(value, language=language, longest=prompt.MAX_WORK)
         return [
             wrong
-            for wording in value
-            for wrong in self._wording(wording, language=language, longest=prompt.MAX_HIGHLIGHT)
+            for one in value
+            for wrong in self._wording(one, language=language, longest=prompt.MAX_HIGHLIGHT)
         ]
 
     def _keywords(self, terms: Sequence[prompt.Term]) -> list[str]:
-        XX
+        findings = [f for term in terms for f in checks.keyword(term.term, term.translation, self.facts)]
+        wrong = [str(finding) for finding in findings if _counts(finding)]
+        if "zh" in self.languages:
+            wrong += [
+                f"{term.term!r} has no Chinese form"
+                for term in terms
+                if not _CHINESE.search(term.translation)
+                and not (term.translation == term.term and names.looks_like_name(term.term))
+            ]
+        return [*wrong, *_plain(*(f"{term.term} {term.translation}" for term in terms))]
 
     def _opinion(self, opinion: prompt.Opinion) -> list[str]:
-        missing = [language for language in self.languages if language not in opinion.reasons]
-        return [
-            *(f"no reason in {language!r}" for language in missing),
-            *self._evidence(opinion.evidence),
-            *(
-                wrong
-                for language in self.languages
-                if language in opinion.reasons
-                for wrong in self._text(
-                    opinion.reasons[language], language=language, longest=prompt.MAX_REASON
-                )
-            ),
+        reasons = [
+            wrong
+            for language in self.languages
+            for wrong in self._text(_reason(opinion, language), language=language, longest=prompt.MAX_REASON)
         ]
+        return [*self._evidence(opinion.evidence), *reasons]
 
-    def _wording(self, wording: prompt.Wording, *, language: str, longest: int) -> list[str]:
-        return [
-            *self._evidence(wording.evidence),
-            *self._text(wording.text, language=language, longest=longest),
-        ]
+    def _wording(self, one: prompt.Wording, *, language: Language, longest: int) -> list[str]:
+        text = self._text(one.text, language=language, longest=longest, evidence=one.evidence)
+        return [*self._evidence(one.evidence), *text]
 
     def _evidence(self, numbers: Sequence[int]) -> list[str]:
         unknown = sorted(set(numbers) - self.allowed)
         return [f"there is no sentence {', '.join(map(str, unknown))}"] if unknown else []
 
-    def _text(self, text: str, *, language: str, longest: int) -> list[str]:
-        XX
+    def _text(
+        self, text: str, *, language: Language, longest: int, evidence: Sequence[int] = ()
+    ) -> list[str]:
+        findings = (
+            *wording.length(text, most=longest),
+            *checks.check(text, self.facts, language=language, evidence=evidence),
+        )
+        return [*(str(finding) for finding in findings if _counts(finding)), *_plain(text)]
 
 
 def _summary(
-    language: Language, *, passed: Mapping[str, Any], failed: Mapping[str, str], extracted: Summary
+    language: Language,
+    *,
+    passed: Mapping[str, Any],
+    failed: Mapping[str, str],
+    extract: Callable[[Language], Summary],
 ) -> Summary:
-    def wording(value: prompt.Wording) -> Passage:
+    main, lights = f"main_work_{language}", f"highlights_{language}"
+    needed = {"keywords", *SCORE_NAMES, main, lights}
+    extracted = extract(language) if needed - passed.keys() else None
+
+    def worded(value: prompt.Wording) -> Passage:
         return Passage(
             text=" ".join(value.text.split()),
             language=language,
@@ -165,25 +194,29 @@ def _summary(
             origin="model",
         )
 
-    main, lights = f"main_work_{language}", f"highlights_{language}"
-    terms = passed.get("keywords")
+    def fallen(field: str, passage: Passage) -> Passage:
+        return passage.model_copy(update={"note": failed[field]})
+
+    if extracted is None:
+        return Summary(
+            main_work=worded(passed[main]),
+            highlights=tuple(map(worded, passed[lights])),
+            keywords=tuple(map(_keyword, passed["keywords"])),
+            scores={name: _score(passed[name], language=language) for name in SCORE_NAMES},
+        )
+    ruled = {
+        name: Score(value=score.value, reason=fallen(name, score.reason))
+        for name, score in extracted.scores.items()
+        if name not in passed
+    }
     return Summary(
-        main_work=wording(passed[main]) if main in passed else _marked(extracted.main_work, failed[main]),
-        highlights=tuple(
-            map(wording, passed[lights])
-            if lights in passed
-            else (_marked(passage, failed[lights]) for passage in extracted.highlights)
-        ),
-        keywords=extracted.keywords if terms is None else tuple(map(_keyword, terms)),
-        scores={
-            name: _score(passed[name], language=language)
-            if name in passed
-            else Score(
-                value=extracted.scores[name].value,
-                reason=_marked(extracted.scores[name].reason, failed[name]),
-            )
-            for name in SCORE_NAMES
-        },
+        main_work=worded(passed[main]) if main in passed else fallen(main, extracted.main_work),
+        highlights=tuple(map(worded, passed[lights]))
+        if lights in passed
+        else tuple(fallen(lights, passage) for passage in extracted.highlights),
+        keywords=tuple(map(_keyword, passed["keywords"])) if "keywords" in passed else extracted.keywords,
+        scores=ruled
+        | {name: _score(passed[name], language=language) for name in SCORE_NAMES if name in passed},
     )
 
 
@@ -191,9 +224,13 @@ def _keyword(term: prompt.Term) -> Keyword:
     return Keyword(term=" ".join(term.term.split()), translation=" ".join(term.translation.split()))
 
 
+def _reason(opinion: prompt.Opinion, language: Language) -> str:
+    return getattr(opinion, f"reason_{language}")
+
+
 def _score(opinion: prompt.Opinion, *, language: Language) -> Score:
     reason = Passage(
-        text=" ".join(opinion.reasons[language].split()),
+        text=" ".join(_reason(opinion, language).split()),
         language=language,
         evidence=tuple(sorted(set(opinion.evidence))),
         origin="model",
@@ -201,16 +238,22 @@ def _score(opinion: prompt.Opinion, *, language: Language) -> Score:
     return Score(value=round(opinion.value * 2) / 2, reason=reason)
 
 
-def _marked(passage: Passage, reason: str) -> Passage:
-    return passage.model_copy(update={"note": reason})
+def _counts(finding: Finding) -> bool:
+    return finding.severity == "error" or (finding.severity == "warning" and finding.verdict in _LOOKED_AT)
 
 
-def _all_extracted(extracted: Mapping[Language, Summary], reason: str) -> Written:
-    failed = dict.fromkeys(prompt.reply_model(tuple(extracted)).model_fields, reason)
+def _plain(*texts: str) -> list[str]:
+    marks = [match.group().strip() for text in texts if (match := _MARKUP.search(text))]
+    return [f"plain text only, without {mark!r}" for mark in marks]
+
+
+def _nothing_written(
+    languages: tuple[Language, ...], extract: Callable[[Language], Summary], reason: str
+) -> Written:
+    failed = dict.fromkeys(prompt.reply_model(languages).model_fields, reason)
     return Written(
         summaries={
-            language: _summary(language, passed={}, failed=failed, extracted=summary)
-            for language, summary in extracted.items()
+            language: _summary(language, passed={}, failed=failed, extract=extract) for language in languages
         },
         fallbacks=(f"all fields: {reason}",),
     )

@@ -1,14 +1,14 @@
 """An edition as one self-contained HTML page, and the templates that the site's other pages share.
 
-The page opens from disk, asks nothing of any network, and says so itself: its Content-Security-Policy names the
-hashes of its one stylesheet and its one script and allows nothing else. Outside text is escaped by Jinja's
-autoescape after `display.visible` took what cannot be seen; no template marks outside text as safe.
+The page opens from disk, asks nothing of any network, and says so itself: its Content-Security-Policy names
+the hashes of its one stylesheet and its one script and allows nothing else. Outside text is escaped by Jinja
+after `display.visible` took what cannot be seen; no template marks outside text as safe.
 """
 
 import hashlib
 from base64 import b64encode
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -137,13 +137,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"prose": display.prose, "link": display.link}
-    environment.globals |= {
-        "is_quote": display.is_quote,
-        "byline": display.byline,
-        "tags": display.LANGUAGE_TAGS,
-        "PHRASES": PHRASES,
-        "style": asset("style.css"),
-        "script": asset("page.js"),
-        "icon": ICON,
-    }
+    cast("dict[str, Any]", environment.globals).update(
+        is_quote=display.is_quote,
+        byline=display.byline,
+        tags=display.LANGUAGE_TAGS,
+        PHRASES=PHRASES,
+        style=asset("style.css"),
+        script=asset("page.js"),
+        icon=ICON,
+    )
     return environment

@@ -27,7 +27,7 @@ PAGE = 100
 """Papers asked for at once: the most that the API gives."""
 
 _DEFAULT_PAGE = 50
-"""What the API gives where `limit` is not looked at, so a page of exactly this size may not be the last."""
+"""What the API gives where `limit` is not looked at, so a first page of this very size may not be all."""
 
 MAX_PAGES = 50
 """A day has had at most a few hundred papers; a service that goes on for ever is stopped here."""
@@ -112,6 +112,7 @@ def papers(ids: Sequence[str], client: Client) -> records.Listing:
 def _items(day: date, client: Client) -> list[object]:
     items: list[object] = []
     seen: set[str] = set()
+    full = 0
     for page in range(MAX_PAGES):
         answer = client.get_json("/api/daily_papers", date=day.isoformat(), limit=PAGE, p=page)
         if not isinstance(answer, list):
@@ -122,7 +123,9 @@ def _items(day: date, client: Client) -> list[object]:
         fresh = [item for item in answer if json.dumps(item, sort_keys=True) not in seen]
         seen.update(json.dumps(item, sort_keys=True) for item in fresh)
         items += fresh
+        if page == 0:
+            full = _DEFAULT_PAGE if len(answer) == _DEFAULT_PAGE else PAGE
         # A mirror that does not look at `p` sends the same page again: nothing fresh, so it ends too.
-        if not fresh or len(answer) not in (PAGE, _DEFAULT_PAGE):
+        if not fresh or len(answer) < full:
             return items
     raise BackendError(f"{client.host} sent {MAX_PAGES} full pages for {day} and did not end")

@@ -1,7 +1,7 @@
 """An edition as a mail: `multipart/alternative`, plain text and simple HTML without script, style or image.
 
-The file is made without an address: `X-Unsent: 1` opens it as a draft in the programs that know the header.
-Whoever sends it names the sender and, where there is one, the address to unsubscribe at; Sulan invents neither.
+The file is made without an address: `X-Unsent: 1` opens it as a draft in programs that know the header.
+Whoever sends it names the sender and, where there is one, the address to unsubscribe; Sulan invents neither.
 """
 
 import hashlib

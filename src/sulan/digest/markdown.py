@@ -1,17 +1,17 @@
 """An edition as Markdown: one template, every outside text escaped, the form of the issue Sulan started from.
 
-`write` names the file of the Chinese page `YYYYMMDD-hf-daily-papers.md` and that of the English page
-`YYYYMMDD-hf-daily-papers.en.md`; an edition in English alone gets the plain name.
+The page in the edition's first language is `YYYYMMDD-hf-daily-papers.md`, the others carry their language:
+`YYYYMMDD-hf-daily-papers.en.md`.
 
-Escaping is the default and not a filter that could be forgotten: the environment's `finalize` escapes whatever
-an expression yields unless the template marked it as its own (`Verbatim`).
+Escaping is the default and no filter that could be forgotten: the environment's `finalize` escapes all that
+an expression yields, unless the template marked it as its own (`Verbatim`).
 """
 
 import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -63,14 +63,10 @@ def code(text: str) -> Verbatim:
 
 
 def names(edition: Edition) -> dict[Language, str]:
-    """Return the Markdown file names of an edition by language; the first language given is the default.
-
-    Chinese has the plain name whenever there is Chinese, so that a day's file is found where the origin had it.
-    """
+    """Return the Markdown file names of an edition by language; the first language has the plain name."""
     stem = edition.day.replace("-", "") + "-hf-daily-papers"
-    plain: Language = "zh" if "zh" in edition.languages else edition.languages[0]
     return {
-        language: f"{stem}.md" if language == plain else f"{stem}.{language}.md"
+        language: f"{stem}.md" if language == edition.languages[0] else f"{stem}.{language}.md"
         for language in edition.languages
     }
 
@@ -91,15 +87,23 @@ def markdown(edition: Edition, language: Language) -> str:
 
 
 def plain_text(edition: Edition, language: Language) -> str:
-    """Return the edition as plain text, for the text part of a mail: no markup, so nothing to escape."""
+    """Return the edition as plain text for a mail: there is no markup, so nothing to escape."""
     return _template("edition.txt").render(
         edition=edition, language=language, words=PHRASES[language], score_names=SCORE_NAMES
     )
 
 
 def evidence(passage: Passage) -> Verbatim:
-    """Return the sentence numbers of a passage, ` [S1][S3]`; no page defines such links, so they stay text."""
+    """Return the sentence numbers of a passage, ` [S1][S3]`; nothing defines such links, so they are text."""
     return Verbatim("".join(f"{'' if place else ' '}[S{n}]" for place, n in enumerate(passage.evidence)))
+
+
+def _link(url: str) -> Verbatim:
+    return Verbatim(display.link(url))
+
+
+def _yaml(text: str) -> Verbatim:
+    return Verbatim(json.dumps(display.visible(text), ensure_ascii=False))  # JSON's strings are YAML's
 
 
 def _finalize_markdown(value: Any) -> Any:
@@ -123,15 +127,15 @@ def _template(name: str) -> Template:
     )
     environment.filters |= {
         "prose": display.prose,
-        "link": lambda url: Verbatim(display.link(url)),
-        "yaml": lambda text: Verbatim(json.dumps(display.visible(text), ensure_ascii=False)),
+        "link": _link,
+        "yaml": _yaml,
         "code": code,
         "verbatim": Verbatim,
     }
-    environment.globals |= {
-        "is_quote": display.is_quote,
-        "byline": display.byline,
-        "evidence": evidence,
-        "tags": display.LANGUAGE_TAGS,
-    }
+    cast("dict[str, Any]", environment.globals).update(
+        is_quote=display.is_quote,
+        byline=display.byline,
+        evidence=evidence,
+        tags=display.LANGUAGE_TAGS,
+    )
     return environment.get_template(name)

@@ -1,7 +1,7 @@
 """The files of a site, each made only when what it is made from changed.
 
-Nothing is written in place: `Build` fills a fresh folder and takes an unchanged file over from the last build by
-a hard link, so the old site stays whole until the new one replaces it.
+Nothing is written in place: `Build` fills a fresh folder and takes an unchanged file over from the last build
+by a hard link, so the old site stays whole until the new one replaces it.
 """
 
 import functools
@@ -59,6 +59,7 @@ class Build:
         self.made = 0
         self.kept = 0
         self.searchable = False
+        self._folders: set[Path] = set()
         self._keys: dict[str, str] = {}
         self._old_keys, self._known = _manifest(previous)
 
@@ -112,7 +113,7 @@ class Build:
         self._keywords(days, page, look)
         self._file(
             "trends.html",
-            _digest(look, [day.to_json() for day in days]),
+            _digest(look, [day.fingerprint for day in days]),
             lambda: page(
                 "trends.html",
                 root="",
@@ -180,7 +181,9 @@ class Build:
 
     def _file(self, name: str, key: str, make: Callable[[], str | bytes]) -> None:
         path = self.folder / name
-        path.parent.mkdir(exist_ok=True)
+        if path.parent not in self._folders:
+            path.parent.mkdir(exist_ok=True)
+            self._folders.add(path.parent)
         self._keys[name] = key
         if self._same(name) and (self.previous / name).is_file():
             _take(self.previous / name, path)
@@ -210,13 +213,13 @@ class Build:
         latest = list(reversed(days[-LATEST:]))
         self._file(
             "index.html",
-            _digest(look, counts, [day.to_json() for day in latest]),
+            _digest(look, counts, [day.fingerprint for day in latest]),
             lambda: page("home.html", root="", month="", shown=latest, months=counts, limit=BEST, best=_best),
         )
         for name, group in months.items():
             self._file(
                 f"months/{name}.html",
-                _digest(look, [day.to_json() for day in group]),
+                _digest(look, [day.fingerprint for day in group]),
                 functools.partial(
                     page, "home.html", root="../", month=name, shown=group, months=[], limit=1000, best=_best
                 ),

@@ -38,8 +38,20 @@ class _Strict(BaseModel):
 class Wording(_Strict):
     """A text and the numbers of the sentences that it rests on."""
 
-    text: str = Field(min_length=1)
+    text: str
     evidence: tuple[int, ...] = Field(min_length=1, max_length=8)
+
+
+class MainWork(Wording):
+    """What was done and how."""
+
+    text: str = Field(min_length=1, max_length=MAX_WORK)
+
+
+class Highlight(Wording):
+    """One result or idea."""
+
+    text: str = Field(min_length=1, max_length=MAX_HIGHLIGHT)
 
 
 class Term(_Strict):
@@ -50,11 +62,10 @@ class Term(_Strict):
 
 
 class Opinion(_Strict):
-    """A score with its evidence and a reason in each language of the page."""
+    """A score with its evidence; `reply_model` adds `reason_zh`, `reason_en` as the page needs them."""
 
     value: float = Field(ge=1, le=5)
     evidence: tuple[int, ...] = Field(min_length=1, max_length=8)
-    reasons: dict[str, Annotated[str, Field(min_length=1)]]
 
 
 @cache
@@ -62,16 +73,21 @@ def reply_model(languages: tuple[Language, ...]) -> type[BaseModel]:
     """Return the model of a reply: flat, so that each field can pass or fail on its own.
 
     Fields: `keywords`; one `Opinion` per score name; `main_work_zh`, `highlights_zh` and so on per language.
+    Every text and every list has a most: where a server enforces the schema, no field can eat another's room.
     """
+    reasons: dict[str, Any] = {
+        f"reason_{language}": (str, Field(min_length=1, max_length=MAX_REASON)) for language in languages
+    }
+    opinion = create_model("ReasonedOpinion", __base__=Opinion, **reasons)
     fields: dict[str, Any] = {
         "keywords": (Annotated[tuple[Term, ...], Field(min_length=1, max_length=5)], ...)
     }
     for name in SCORE_NAMES:
-        fields[name] = (Opinion, ...)
+        fields[name] = (opinion, ...)
     for language in languages:
-        fields[f"main_work_{language}"] = (Wording, ...)
+        fields[f"main_work_{language}"] = (MainWork, ...)
         fields[f"highlights_{language}"] = (
-            Annotated[tuple[Wording, ...], Field(min_length=1, max_length=3)],
+            Annotated[tuple[Highlight, ...], Field(min_length=1, max_length=3)],
             ...,
         )
     return create_model("DigestEntry", __config__=ConfigDict(extra="ignore"), **fields)
@@ -112,7 +128,7 @@ def _instructions(languages: tuple[Language, ...]) -> str:
         f"main_work_{language} and highlights_{language} in {_LANGUAGE_NAMES[language]}"
         for language in languages
     )
-    reasons = " and ".join(f'"{language}" ({_LANGUAGE_NAMES[language]})' for language in languages)
+    reasons = " and ".join(f"reason_{language} in {_LANGUAGE_NAMES[language]}" for language in languages)
     levels = "; ".join(f"{level:g} = {words['en']}" for level, words in ANCHORS.items())
     chinese = (
         " Give each keyword its usual Chinese form as translation; a name keeps its own form."
@@ -130,7 +146,7 @@ Fields:
   at most {MAX_HIGHLIGHT} characters. Each has text and evidence: the numbers of the sentences it rests on.
 - keywords: at most five terms that stand in the title or the sentences, as they stand there.{chinese}
 - practicality, novelty, recommendation: value from 1 to 5 in half steps ({levels}),
-  evidence, and reasons with the keys {reasons}, at most {MAX_REASON} characters each.
+  evidence, and {reasons}, at most {MAX_REASON} characters each.
 
 Rules:
 - State only what the sentences state. Use the whole scale; most papers are a 2.5 to 3.5.

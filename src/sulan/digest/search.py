@@ -1,7 +1,7 @@
 """Full-text search of a site: pagefind's extended build, which cuts Chinese into words, run as a program.
 
-The program comes from the PyPI package `pagefind_bin_extended` (extra `search`) and is found without importing
-it. The index is static files beside the pages; the reader's browser does the searching.
+The program comes from the PyPI package `pagefind_bin_extended` (extra `search`) and is found without
+importing it. The index is static files beside the pages; the reader's browser does the searching.
 
 The index is cut into bundles, one per quarter of a year, which the browser merges: pagefind holds all that it
 indexes in memory, and a new day costs its quarter and not the archive.
@@ -17,7 +17,7 @@ from sulan.errors import BackendError, MissingExtra
 PACKAGE = "pagefind_bin_extended"
 FOLDER = "pagefind"
 TIMEOUT = 1800
-"""Seconds after which indexing a bundle is given up; a quarter of 30 papers a day takes a small part of it."""
+"""Seconds after which indexing a bundle is given up; a quarter of 30 papers a day takes seconds."""
 
 _UNUSED = ("pagefind-ui.*", "pagefind-modular-ui.*", "pagefind-component-ui.*", "pagefind-highlight.js")
 

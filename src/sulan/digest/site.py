@@ -1,6 +1,6 @@
 """`sulan digest site`: every edition below a folder as one static site that needs no server of its own.
 
-Incremental by content: each file remembers what it was made from (`site.json`), and a file whose sources are the
+Incremental by content: each file remembers what it was made from (`site.json`), and one whose sources are the
 same is taken over from the last build. The search index is made anew for the quarter of a year that changed.
 """
 

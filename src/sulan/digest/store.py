@@ -31,7 +31,7 @@ FILE = "store.sqlite"
 LOCK = "store.lock"
 """Beside the file: held by a verb that fetches, for as long as it fetches (`database.alone`)."""
 
-PREFERRED: tuple[Source, ...] = ("hf", "file", "arxiv")
+PREFERRED: tuple[Source, ...] = ("hf", "file", "arxiv", "shipped")
 """Which source's list of a day is taken where several are stored: the Hub's own list first."""
 
 SIGNALS = ("upvotes", "comments", "stars")
@@ -84,7 +84,7 @@ class Standing:
     """How a day stands in the store.
 
     `papers`, `state`, `revision` and `fetched_at` are None where no fetch ever succeeded; `failures` counts
-    the failed fetches since the last good one and `failure` is what the last of them said.
+    the failed fetches that no good one from the same source followed, `failure` is what the last one said.
     """
 
     day: date
@@ -220,6 +220,9 @@ class Store:
                     "UPDATE snapshots SET state = ?, fetched_at = ? WHERE id = ?",
                     (state, fetched_at, latest[0]),
                 )
+            self._connection.execute(
+                "UPDATE failures SET resolved = 1 WHERE day = ? AND source = ?", (day.isoformat(), source)
+            )
             self._connection.executemany(
                 "INSERT OR REPLACE INTO signals VALUES (?, ?, ?, ?, ?, ?)",
                 [(p.id, source, fetched_at, p.upvotes, p.comments, p.stars) for p in answer.values()],
@@ -236,7 +239,8 @@ class Store:
         """Note a fetch that failed; what is stored of the day stays."""
         with self._writing():
             self._connection.execute(
-                "INSERT INTO failures VALUES (?, ?, ?, ?)", (day.isoformat(), source, at, message)
+                "INSERT INTO failures (day, source, at, message) VALUES (?, ?, ?, ?)",
+                (day.isoformat(), source, at, message),
             )
 
     def days(self, since: date, until: date) -> tuple[Standing, ...]:
@@ -251,18 +255,22 @@ class Store:
                 between,
             ).fetchall()
             failed = self._connection.execute(
-                "SELECT day, source, at, message FROM failures WHERE day BETWEEN ? AND ? ORDER BY rowid",
+                """SELECT day, message FROM failures
+                   WHERE day BETWEEN ? AND ? AND NOT resolved ORDER BY rowid""",
                 between,
             ).fetchall()
         best = {}
         for row in sorted(latest, key=lambda row: PREFERRED.index(row[1]), reverse=True):
             best[row[0]] = row
+        messages: dict[str, list[str]] = {}
+        for day, message in failed:
+            messages.setdefault(day, []).append(message)
         standings = []
-        for day in sorted(best.keys() | {row[0] for row in failed}):
+        for day in sorted(best.keys() | messages.keys()):
             _, source, revision, fetched_at, state, papers = best.get(
                 day, (day, None, None, None, None, None)
             )
-            since_then = [row[3] for row in failed if row[0] == day and row[2] > (fetched_at or "")]
+            since_then = messages.get(day, [])
             standings.append(
                 Standing(
                     day=date.fromisoformat(day),

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,17 +41,17 @@ def topics(days: Sequence[Day]) -> list[Topic]:
     days
         Earliest first.
     """
-    papers: dict[str, list[tuple[str, Brief]]] = {}
-    spellings: dict[str, Counter[str]] = {}
-    translations: dict[str, Counter[str]] = {}
+    papers: defaultdict[str, list[tuple[str, Brief]]] = defaultdict(list)
+    spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    translations: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for day in reversed(days):
         for paper in day.papers:
             for term, translation in paper.keywords:
                 key = term.casefold()
-                papers.setdefault(key, []).append((day.day, paper))
-                spellings.setdefault(key, Counter())[term] += 1
+                papers[key].append((day.day, paper))
+                spellings[key][term] += 1
                 if translation:
-                    translations.setdefault(key, Counter())[translation] += 1
+                    translations[key][translation] += 1
     found = [
         Topic(
             term=_first(spellings[key]),

@@ -7,12 +7,10 @@ connections at once.
 
 import json
 import logging
-import re
 import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,13 +18,11 @@ import httpx2
 import stamina
 
 import sulan
+from sulan.chat import rate_limits
 from sulan.digest.paper import clean
 from sulan.errors import BackendError, InputError
 
 _log = logging.getLogger(__name__)
-logging.getLogger("stamina").setLevel(
-    logging.ERROR
-)  # its line for a retry does not say what failed; ours does
 
 MAX_BYTES = 64 * 2**20
 """Largest answer that is read, after decompression. A day of fifty papers is about 0.3 MB."""
@@ -38,9 +34,6 @@ _PASSING = (
     httpx2.ProxyError,
     httpx2.DecodingError,
 )
-_DECIMAL = re.compile(r"[0-9]{1,9}")
-_REMAINING = re.compile(r"\br=([0-9]{1,9})")
-_RESET = re.compile(r"\bt=([0-9]{1,9})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +206,7 @@ class Client:
             with self._client.stream("GET", f"{self.endpoint}{path}", params=parameters) as response:
                 body = self._read(response)
         except _PASSING as error:
+            _log.info("%s: %s", self.host, _words(error))
             raise _Passing(_words(error)) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise BackendError(f"{self.host} could not be asked: {_words(error)}") from error
@@ -230,7 +224,9 @@ class Client:
     def _judge(self, response: httpx2.Response, body: bytes) -> None:
         """Raise for a status that is not success; remember how long the service wants to be left alone."""
         status = response.status_code
-        asked = retry_after(response.headers)
+        asked = rate_limits.retry_after(response.headers, now=datetime.now(UTC))
+        spent = rate_limits.exhausted_for(response.headers)
+        asked = spent if asked is None else asked
         if status == 429 or status >= 500:
             if asked is not None and asked > self.patience.obey_up_to:
                 raise BackendError(
@@ -242,7 +238,7 @@ class Client:
             raise _Passing(f"status {status}", wait=asked)
         if status != 200:
             raise Refused(f"{self.host} answered {status}{_said(body)}", hint=self._advice(status))
-        if response.headers.get("RateLimit") and asked is not None:
+        if spent is not None and asked is not None:
             # Nothing is left of this window: the next request waits rather than be refused.
             self._earliest = time.monotonic() + min(asked, self.patience.obey_up_to)
 
@@ -252,41 +248,10 @@ class Client:
         return f"the service refuses this request; if {self._variable} names a mirror, it may lack this API"
 
 
-def retry_after(headers: httpx2.Headers) -> float | None:
-    """Return the seconds that a server wants to be left alone, or None where it does not say.
-
-    `Retry-After` (RFC 9110: seconds or a date) comes first; else `RateLimit` (`r=` requests that remain, `t=`
-    seconds to the next window), where nothing remains.
-
-    Examples
-    --------
-    >>> retry_after(httpx2.Headers({"RateLimit": '"api";r=0;t=213'}))
-    213.0
-    >>> retry_after(httpx2.Headers({"RateLimit": '"api";r=10;t=213'})) is None
-    True
-    """
-    said = headers.get("Retry-After", "").strip()
-    if _DECIMAL.fullmatch(said):
-        return float(said)
-    if said:
-        try:
-            until = parsedate_to_datetime(said)
-        except ValueError:
-            return None
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (until - datetime.now(UTC)).total_seconds())
-    limit = headers.get("RateLimit", "")
-    remaining, reset = _REMAINING.search(limit), _RESET.search(limit)
-    if remaining and reset and int(remaining[1]) == 0:
-        return float(reset[1])
-    return None
-
-
 def _wait(error: Exception) -> bool | float:
     """Stamina's hook: False stops, True waits by the schedule, a number waits that long."""
     if not isinstance(error, _Passing):
         return False
-    _log.info("trying again: %s", error)
     return True if error.wait is None else error.wait
 
 

@@ -40,8 +40,10 @@ SCHEMA = pa.schema(
     ]
 )
 """A match: a document, an evaluation text, how many of that text's distinct n-grams the document has, what
-share of them that is, and the longest passage that both have, as normalised words."""
+share of them that is, and the longest passage of the document whose n-grams that text all has (as normalised
+words): what to look at first."""
 
+_ROWS = 1024  # normalising copies the texts of a batch several times
 _NONSPACING = r"\p{Mn}+"
 _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 _SEPARATORS = r"[^\p{L}\p{N}\p{M}]+"
@@ -49,7 +51,7 @@ _MULTIPLIER = numpy.uint64(0x9E3779B97F4A7C15)  # odd: 2**64 divided by the gold
 
 
 def words(texts: pa.Array) -> pa.ListArray:
-    """Return the normalised words of each text.
+    """Return the normalised words of each text; null where it has none.
 
     Examples
     --------
@@ -60,7 +62,8 @@ def words(texts: pa.Array) -> pa.ListArray:
     plain = pc.replace_substring_regex(plain, pattern=_NONSPACING, replacement="")
     plain = pc.replace_substring_regex(plain, pattern=_UNSPACED, replacement=r" \1 ")
     plain = pc.replace_substring_regex(plain, pattern=_SEPARATORS, replacement=" ")
-    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(plain))
+    plain = pc.utf8_trim_whitespace(plain)
+    return pc.utf8_split_whitespace(pc.if_else(pc.equal(plain, ""), None, plain))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,7 +110,7 @@ class Index:
         split = words(pa.array([text for _, text in pairs], pa.large_string()))
         encoded = pc.list_flatten(split).dictionary_encode()
         codes = encoded.indices.to_numpy().astype(numpy.int32)
-        lengths = split.value_lengths().to_numpy()
+        lengths = split.value_lengths().fill_null(0).to_numpy()
         starts, owners = _windows(codes, lengths, n)
         hashes = _hash(codes, starts, n)
         order = numpy.lexsort((starts, owners, hashes))
@@ -134,7 +137,7 @@ class Index:
         """Return the matches of documents (columns `id` and `text`) in their order; see `SCHEMA`."""
         split = words(documents.column(TEXT))
         codes = pc.index_in(pc.list_flatten(split), value_set=self._vocabulary).fill_null(-1).to_numpy()
-        starts, owners = _windows(codes, split.value_lengths().to_numpy(), self.n)
+        starts, owners = _windows(codes, split.value_lengths().fill_null(0).to_numpy(), self.n)
         hashes = _hash(codes, starts, self.n)
         first = numpy.searchsorted(self._hashes, hashes, side="left")
         count = numpy.searchsorted(self._hashes, hashes, side="right") - first
@@ -194,7 +197,7 @@ def overlap(
     index = Index.of(
         _texts(evaluation) if isinstance(evaluation, Path) else evaluation, n=n, shared_by=shared_by
     )
-    for batch in reader.batches(corpus, [ID, TEXT]):
+    for batch in reader.batches(corpus, [ID, TEXT], rows=_ROWS):
         yield index.matches(batch)
 
 

@@ -185,6 +185,9 @@ def _json(
         yield batch
         batch = []
         problems.add(source.name, f"the rest of the file is left out: {error}", kind="broken JSON")
+    except BrokenArtefact:
+        yield batch  # what came before the damage
+        raise
     yield batch
 
 
@@ -297,15 +300,19 @@ def _decoded(stream: Iterable[bytes]) -> Iterator[str]:
         yield text
 
 
-def _batched(records: Iterable[Record]) -> Iterator[list[Record]]:
+def _batched(records: Iterator[Record]) -> Iterator[list[Record]]:
     batch: list[Record] = []
     size = 0
-    for record in records:
-        batch.append(record)
-        size += sum(map(len, record.fields.values()))
-        if len(batch) >= _BATCH or size >= streams.BLOCK_BYTES:
-            yield batch
-            batch, size = [], 0
+    try:
+        for record in records:
+            batch.append(record)
+            size += sum(map(len, record.fields.values()))
+            if len(batch) >= _BATCH or size >= streams.BLOCK_BYTES:
+                yield batch
+                batch, size = [], 0
+    except BrokenArtefact:
+        yield batch  # what came before the damage
+        raise
     yield batch
 
 

@@ -173,14 +173,26 @@ def blocks(
     block
         A block is yielded once it has this many bytes.
 
+    Raises
+    ------
+    BrokenArtefact
+        As `stream`, after all whole lines before the damage.
+
     Examples
     --------
     >>> list(blocks([b"a\nb", b"b\nccccc\nd"], max_line=4, too_long=lambda line: None, block=1))
     [(1, b'a\n'), (2, b'bb\n'), (4, b'd')]
     """
     waiting, line, discarding = bytearray(), 1, False
-    first = True
-    for chunk in stream:
+    source, first, damage = iter(stream), True, None
+    while True:
+        try:
+            chunk = next(source, b"")
+        except BrokenArtefact as error:
+            damage = error
+            break
+        if not chunk:
+            break
         if first:
             chunk, first = chunk.removeprefix(b"\xef\xbb\xbf"), False
         if discarding:
@@ -198,6 +210,9 @@ def blocks(
         if len(waiting) > max_line:
             too_long(line)
             waiting, discarding = bytearray(), True
+    if damage is not None:  # the last line is cut off; those before it are whole
+        yield from _without_long(line, bytes(waiting[: waiting.rfind(b"\n") + 1]), max_line, too_long)
+        raise damage
     yield from _without_long(line, bytes(waiting), max_line, too_long)
 
 

@@ -5,11 +5,16 @@ Ray retries a task whose worker was killed by itself. Not covered: starting clus
 
 import logging
 import os
+import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sulan.errors import BackendError, MissingExtra
 from sulan.runs.processes import Lost, cores, died, thread_variables
+
+KNOCK_SECONDS = 10.0
+"""How long a cluster may take to accept a connection."""
 
 
 def outcomes(
@@ -71,12 +76,28 @@ def outcomes(
 
 def _connect(ray: Any, address: str | None, workers: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the cluster
-    fresh = {"num_cpus": workers or cores(), "include_dashboard": False} if address is None else {}
+    # On this machine a worker finds what this process finds; on a cluster, what is installed there.
+    paths = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
+    here = {"num_cpus": workers or cores(), "include_dashboard": False, "runtime_env": paths}
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **fresh)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        if address is not None:
+            _knock(address)
+        ray.init(
+            address=address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **(here if address is None else {}),
+        )
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         first = str(error).partition("\n")[0]
         raise BackendError(f"no Ray cluster at {address or 'this machine'}: {first}") from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError at once where nobody listens; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _result(ray: Any, reference: Any, attempts: int) -> Any:

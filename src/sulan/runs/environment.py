@@ -4,12 +4,14 @@ import os
 import platform
 import re
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import sulan
 
 
+@cache
 def machine() -> dict[str, str | int | float]:
     """Return CPU, cores that this process may use, threads asked for, memory, GPU, system and Python."""
     return {
@@ -23,6 +25,7 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
+@cache
 def libraries() -> dict[str, str]:
     """Return the versions of those of Sulan's declared dependencies that are installed."""
     versions = {}
@@ -35,6 +38,7 @@ def libraries() -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
+@cache
 def commit() -> str:
     """Return the commit of the checkout that Sulan runs from, `-dirty` when files differ; empty if none."""
     root = Path(sulan.__file__).parents[2]

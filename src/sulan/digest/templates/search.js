@@ -8,7 +8,7 @@
   const say = (key) => words[document.documentElement.lang.slice(0, 2)][key];
   const site = new URL(".", location.href);
   const PAGE = 10;
-  let engine, turn = 0;
+  let engine, timer, turn = 0;
 
   const load = async () => {
     const [first, ...others] = form.dataset.bundles.split(" ").map((name) => `${site.pathname}pagefind/${name}/`);
@@ -48,26 +48,22 @@
     return row;
   };
   const search = async () => {
+    clearTimeout(timer);
     const mine = ++turn, query = field.value.trim();
-    list.replaceChildren();
-    status.textContent = "";
-    if (!query) return;
+    const show = (text, rows) => { list.replaceChildren(...rows); status.textContent = text; };
+    if (!query) return show("", []);
     try {
       const found = (await (await load()).search(query)).results;
       const pages = await Promise.all(found.slice(0, PAGE).map((result) => result.data()));
       if (mine !== turn) return;
-      status.textContent = found.length ? say("search_found").replace("{count}", found.length) : say("search_none");
-      for (const page of pages) {
-        const hits = page.sub_results.length ? page.sub_results : [{ ...page, title: page.meta.title }];
-        for (const hit of hits.slice(0, 5)) {
-          const row = item(hit);
-          if (row) list.append(row);
-        }
-      }
+      const hits = pages.flatMap((page) =>
+        (page.sub_results.length ? page.sub_results : [{ ...page, title: page.meta.title }]).slice(0, 5));
+      const text = found.length ? say("search_found").replace("{count}", found.length) : say("search_none");
+      show(text, hits.map(item).filter(Boolean));
     } catch (error) {
       console.warn(error);
       engine = undefined;
-      status.textContent = say("search_failed");
+      if (mine === turn) show(say("search_failed"), []);
     }
   };
   form.addEventListener("submit", (event) => {
@@ -75,7 +71,6 @@
     history.replaceState(null, "", "?q=" + encodeURIComponent(field.value.trim()));
     search();
   });
-  let timer;
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 250); });
   field.value = new URL(location.href).searchParams.get("q") ?? "";
   if (field.value) search();
