@@ -7,6 +7,7 @@ called alone. Offsets are those of the text that was passed in.
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import accumulate
 from typing import Literal
 
 from sulan.digest import directions, figures, names, wording
@@ -18,6 +19,12 @@ from sulan.digest.quantities import MAX_TEXT
 
 ALIKE = 0.75
 """Least likeness (difflib ratio) of an unknown name to a name of the source that it is taken to be altered from."""
+
+ALIKE_WORD = 0.8
+"""The same for a plain capitalised word."""
+
+ALIKE_OPENING = 0.85
+"""The same for the first word of an English sentence, which has a capital whatever it is."""
 
 MAX_COMPARED = 50
 """Unknown names of one text that are compared with the source's; a field has a handful."""
@@ -51,6 +58,8 @@ _CLAIMS: dict[str, tuple[re.Pattern[str], Severity, str]] = {
         "the source does not speak of most",
     ),
 }
+_MARKUP = re.compile(r"\\[a-z]+|[^a-z0-9.%\u0080-\uffff]|[\u2000-\u206f]")
+"""What a page may add to or take from a quoted sentence: TeX commands, white space, ASCII and typographic signs."""
 _LINK = re.compile(r"(?:https?://|www\.)[^\s\u3000-\uffef<>()\]]+")
 _CAPITALISED = re.compile(r"(?<![A-Za-z0-9.\-])[A-Z][a-z]{3,}(?![A-Za-z0-9\-])")
 _SMALL_WORDS = frozenset(["a", "an", "the", "of", "for", "and", "in", "on", "with", "to", "via", "by", "or"])
@@ -64,6 +73,7 @@ def check(
     evidence: Sequence[int] = (),
     links: Iterable[str] = (),
     worded: bool = True,
+    item: bool = False,
 ) -> tuple[Finding, ...]:
     """Return everything there is to say about one field of prose, in reading order.
 
@@ -81,6 +91,8 @@ def check(
         Links of the record that the text may name, besides those of the abstract.
     worded
         Somebody's own words, so that a long copy is reported; False for quoted sentences.
+    item
+        A list item: a phrase without inner punctuation needs no full stop.
 
     Examples
     --------
@@ -93,14 +105,33 @@ def check(
     findings += wording.language(text, language)
     findings += figures.check(text, facts, language=language, evidence=evidence)
     findings += compare(text, facts)
-    findings += known_names(text, facts, language=language)
+    findings += known_names(text, facts)
     findings += expansions(text, facts)
     findings += superlatives(text, facts)
     findings += known_links(text, facts, links=links)
-    findings += wording.cut(text)
+    findings += wording.cut(text, item=item)
     if worded:
         findings += wording.copied(text, facts)
     return tuple(sorted(findings, key=lambda finding: (finding.start, finding.end)))
+
+
+def is_quote(text: str, facts: Facts) -> bool:
+    """Return whether `text` is one or more sentences of the abstract, character by character but for markup.
+
+    Examples
+    --------
+    >>> facts = Facts.read("", r"We train \\textbf{phi-1.5}. It is small.")
+    >>> is_quote("We train phi-1.5.", facts), is_quote("We train phi-1.", facts)
+    (True, False)
+    """
+    wanted = _letters(text)
+    ends = [0, *accumulate(len(_letters(sentence)) for sentence in facts.sentences)]
+    whole = "".join(_letters(sentence) for sentence in facts.sentences)
+    return bool(wanted) and any(whole.startswith(wanted, end) and end + len(wanted) in ends for end in ends)
+
+
+def _letters(text: str) -> str:
+    return _MARKUP.sub("", text.lower())
 
 
 def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
@@ -108,7 +139,7 @@ def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
 
     A comparison of the source bears on one of the text when they share a name; when none does, all comparisons
     of the source must point one way to count against it. A change ("improves") bears on one of the text only
-    through a shared name, and then gives a warning.
+    through a shared name and where both have no other, and then gives a warning.
 
     Examples
     --------
@@ -118,14 +149,17 @@ def compare(text: str, facts: Facts) -> tuple[Finding, ...]:
     """
     comparisons = [pair for pair in facts.directions if pair[1].kind == "comparison"]
     changes = [pair for pair in facts.directions if pair[1].kind != "comparison"]
-    findings = []
-    for said in directions.find(text):
+    findings: list[Finding] = []
+    if not facts.directions:
+        return ()
+    found = directions.find(text)
+    several = sum(said.kind != "comparison" for said in found) > 1
+    for said in found:
         compares = said.kind == "comparison"
         there = comparisons if compares else changes
         named = [pair for pair in there if _same_names(said, pair[1])]
-        linked = named or comparisons if compares else named
-        turned = _opposed if compares else directions.contradict
-        if linked and all(turned(said, meant) for _, meant in linked):
+        linked = (named or comparisons) if compares else ([] if several or len(named) > 1 else named)
+        if linked and all(directions.contradict(said, meant) for _, meant in linked):
             number, meant = linked[0]
             severity: Severity = "error" if compares else "warning"
             reason = f"the source says {meant.text!r}"
@@ -147,13 +181,7 @@ def _same_names(a: Direction, b: Direction) -> bool:
     return bool((a.left | a.right) & (b.left | b.right))
 
 
-def _opposed(said: Direction, meant: Direction) -> bool:
-    straight = bool(said.left & meant.left or said.right & meant.right)
-    swapped = bool(said.left & meant.right or said.right & meant.left) and not straight
-    return (said.polarity == meant.polarity) == swapped
-
-
-def known_names(text: str, facts: Facts, *, language: Literal["zh", "en"] = "zh") -> tuple[Finding, ...]:
+def known_names(text: str, facts: Facts) -> tuple[Finding, ...]:
     """Return a finding for each name that the source does not have.
 
     `altered_name` is an error: another name of the source is so like it that it must be meant. `unknown_name`
@@ -165,27 +193,29 @@ def known_names(text: str, facts: Facts, *, language: Literal["zh", "en"] = "zh"
     >>> [(f.verdict, f.piece, f.suggestion) for f in known_names("phi-15 and LLaMA on Tiny-Stories", facts)]
     [('altered_name', 'phi-15', 'phi-1.5'), ('unknown_name', 'LLaMA', '')]
     """
-    unknown = [name for name in names.find(text) if not _known(name, facts)]
     findings = []
     altered: dict[str, str] = {}
-    for name in unknown:
+    for name in names.find(text):
+        if _known(name, facts):
+            continue
         if name.key not in altered:
             altered[name.key] = _altered_from(name.key, facts.names) if len(altered) < MAX_COMPARED else ""
-        findings.append(_name_finding(name, altered[name.key], facts))
-    if language == "zh":
-        findings += _capitalised(text, facts)
-    return tuple(findings)
+        if altered[name.key] or not _made_of_known(name, facts):
+            findings.append(_name_finding(name, altered[name.key], facts))
+    return (*findings, *_capitalised(text, facts))
 
 
 def _known(name: Name, facts: Facts) -> bool:
     if name.key in facts.name_keys or name.key in names.WELL_KNOWN:
         return True
-    pieces = names.parts(name.text)
-    if pieces and all(names.key(p) in facts.name_keys or names.key(p) in names.WELL_KNOWN for p in pieces):
-        return True
     # "in-context learning" in the source lets a summary write ICL.
     letters = name.text.removesuffix("s")
     return letters.isalpha() and letters.isupper() and len(letters) > 2 and letters.lower() in facts.initials
+
+
+def _made_of_known(name: Name, facts: Facts) -> bool:
+    keys = [names.key(part) for part in names.parts(name.text)]
+    return bool(keys) and all(key in facts.name_keys or key in names.WELL_KNOWN for key in keys)
 
 
 def _altered_from(key: str, candidates: dict[str, str]) -> str:
@@ -217,15 +247,22 @@ def _name_finding(name: Name, meant: str, facts: Facts) -> Finding:
 
 
 def _capitalised(text: str, facts: Facts) -> list[Finding]:
-    """Return altered plain names: in Chinese prose a capitalised English word is a name, whatever its look."""
-    words = {word: word for word in re.findall(r"[A-Z][a-z]{3,}", f"{facts.title} {facts.abstract}")}
-    lowered = f"{facts.title} {facts.abstract}".lower()
+    """Return altered names that look like plain words: "Polgylint" for "Polyglint".
+
+    Words that the source also writes in lower case are no names.
+    """
+    known = facts.capitalised
     findings: list[Finding] = []
-    for match in _CAPITALISED.finditer(text):
+    for match in _CAPITALISED.finditer(text) if known else ():
         word = match.group()
-        if len(findings) >= MAX_COMPARED or word.lower() in lowered or names.stem(word) in lowered:
+        opens = (
+            text[max(0, match.start() - 2) : match.start()].rstrip()[-1:] in ("", ".", "!", "?", ":")
+            and text[match.end() : match.end() + 1] in " ,"
+        )
+        stem = names.stem(word)
+        if len(findings) >= MAX_COMPARED or any(stem in sentence for sentence in facts.stems):
             continue
-        close = get_close_matches(word, words, n=1, cutoff=0.85)
+        close = get_close_matches(word, known, n=1, cutoff=ALIKE_OPENING if opens else ALIKE_WORD)
         if close:
             name = Name(start=match.start(), end=match.end(), text=word, key=names.key(word))
             findings.append(_name_finding(name, close[0], facts))

@@ -15,10 +15,13 @@ from sulan.digest import directions, names, quantities
 from sulan.digest.directions import Direction
 from sulan.digest.quantities import Quantity
 from sulan.digest.sentences import split
+from sulan.digest.units import ENGLISH_UNITS
 
-K = TypeVar("K", float, str)
+K = TypeVar("K", float, str, tuple[float, str])
 
 _LINK = re.compile(r"(?:https?://|www\.)[^\s\u3000-\uffef<>()]+")
+_CAPITALISED = re.compile(r"(?<![A-Za-z0-9.\-])[A-Z][a-z]{3,}(?![A-Za-z0-9\-])")
+_LOWERED = re.compile(r"(?<![A-Za-z])[a-z]{4,}")
 _WORD = re.compile(r"[A-Za-z]+")
 
 CUES: dict[str, re.Pattern[str]] = {
@@ -97,6 +100,30 @@ class Facts:
         return tuple(seen.values())
 
     @cached_property
+    def occurrences(self) -> dict[tuple[float, str], list[Sourced]]:
+        """Every place where a value with its unit stands."""
+        return _table(self.quantities, lambda fact: (rounded(fact.quantity.value), fact.quantity.unit))
+
+    @cached_property
+    def units_by_sentence(self) -> tuple[frozenset[str], ...]:
+        """Units that a sentence names anywhere: "the number of steps falls from 1,000 to 4"."""
+        return tuple(
+            frozenset(
+                ENGLISH_UNITS[word]
+                for word in map(str.lower, _WORD.findall(sentence))
+                if word in ENGLISH_UNITS
+            )
+            for sentence in (self.title, *self.sentences)
+        )
+
+    @cached_property
+    def names_by_sentence(self) -> tuple[frozenset[str], ...]:
+        """Keys of the names, by sentence number."""
+        return tuple(
+            frozenset(name.key for name in names.find(sentence)) for sentence in (self.title, *self.sentences)
+        )
+
+    @cached_property
     def by_value(self) -> dict[float, list[Sourced]]:
         """Distinct quantities by value to ten places."""
         return _table(self.distinct, lambda fact: rounded(fact.quantity.value))
@@ -143,6 +170,13 @@ class Facts:
         return "".join(word[0] for word in _WORD.findall(f"{self.title} {self.abstract}")).lower()
 
     @cached_property
+    def capitalised(self) -> tuple[str, ...]:
+        """Words that the source writes with a capital only, after the first word of a sentence."""
+        lowered = {match.group() for match in _LOWERED.finditer(f"{self.title} {self.abstract}")}
+        found = dict.fromkeys(_CAPITALISED.findall(f"{self.title} {self.abstract}"))
+        return tuple(word for word in found if word.lower() not in lowered)
+
+    @cached_property
     def stems(self) -> tuple[frozenset[str], ...]:
         """Stems of the words, by sentence number."""
         return tuple(names.stems(sentence) for sentence in (self.title, *self.sentences))
@@ -153,13 +187,14 @@ class Facts:
         return frozenset(match.group().rstrip(".,;:!?'\"") for match in _LINK.finditer(self.abstract))
 
     @cached_property
+    def directions_by_sentence(self) -> tuple[tuple[Direction, ...], ...]:
+        """Comparisons and changes, by sentence number."""
+        return tuple(directions.find(sentence) for sentence in (self.title, *self.sentences))
+
+    @cached_property
     def directions(self) -> tuple[tuple[int, Direction], ...]:
         """Comparisons and changes with their sentence number."""
-        return tuple(
-            (number, direction)
-            for number, sentence in enumerate((self.title, *self.sentences))
-            for direction in directions.find(sentence)
-        )
+        return tuple((n, one) for n, found in enumerate(self.directions_by_sentence) for one in found)
 
     def cue(self, kind: str) -> int | None:
         """Return the number of the first sentence that claims `kind` (a key of `CUES`), or None."""

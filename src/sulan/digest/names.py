@@ -8,9 +8,11 @@ phi-15.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from sulan.digest.numerals import LETTER
+from sulan.digest.units import ENGLISH_UNITS
 
 MAX_NAME = 60
 """Characters of a name; longer tokens are data (hashes, paths)."""
@@ -89,6 +91,7 @@ class Expansion:
     words: str
 
 
+@lru_cache(maxsize=1 << 14)
 def key(text: str) -> str:
     """Return what `text` is compared by.
 
@@ -105,6 +108,7 @@ def key(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def looks_like_name(token: str) -> bool:
     """Return whether a token is a name by its look.
 
@@ -113,13 +117,19 @@ def looks_like_name(token: str) -> bool:
     >>> [looks_like_name(t) for t in ("phi-1.5", "GPT", "NeRF", "T5", "Transformer", "4-bit", "66b", "II")]
     [True, True, True, True, False, False, False, False]
     """
-    if len(token) < 2 or _QUANTITY_LIKE.fullmatch(token) or _ROMAN.fullmatch(token):
+    if (
+        len(token) < 2
+        or _QUANTITY_LIKE.fullmatch(token)
+        or _ROMAN.fullmatch(token)
+        or token.lower() in ENGLISH_UNITS
+    ):
         return False
     if any(c.isdigit() for c in token):
         return any(c.isalpha() for c in token)
     return any(any(c.isupper() for c in part[1:]) for part in _SPLIT.split(token))
 
 
+@lru_cache(maxsize=64)  # several checks of one field ask for its names
 def find(text: str) -> tuple[Name, ...]:
     """Return the names of `text` in reading order; those inside links are left out.
 
@@ -142,9 +152,16 @@ def find(text: str) -> tuple[Name, ...]:
 
 
 def parts(name: str) -> tuple[str, ...]:
-    """Return the parts between hyphens that are names themselves: `Mesh-NeRF` has `NeRF`."""
+    """Return what a hyphenated name is made of, without plain words: each part must be known on its own.
+
+    Examples
+    --------
+    >>> parts("NeRF-based"), parts("Karst-1.5"), parts("FIAT")
+    (('NeRF',), ('Karst', '1.5'), ())
+    """
     pieces = _SPLIT.split(name)
-    return tuple(piece for piece in pieces if looks_like_name(piece)) if len(pieces) > 1 else ()
+    told = tuple(piece for piece in pieces if not (piece.isalpha() and piece.islower()))
+    return told if len(pieces) > 1 else ()
 
 
 def keys(text: str) -> frozenset[str]:
@@ -210,6 +227,7 @@ _ENDINGS = ("izations", "ization", "ations", "ation", "ators", "ator", "ating", 
 _SHORT_ENDINGS = ("ing", "ions", "ion", "ies", "ed", "er", "ers", "es", "or", "ors", "s", "y", "e")
 
 
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """Return the part of an English word that its forms share; rough on purpose, for comparison only.
 

@@ -46,6 +46,7 @@ _TOKEN = re.compile(
   | (?P<power> (?: (?P<mantissa>\d{{1,9}}(?:\.\d{{1,9}})?) [ ]? (?:×|x|\*|\\times|\\cdot) [ ]? )?
         10 (?: \^ \{{? (?P<exponent>-?\d{{1,3}}) \}}? | (?P<raised>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,3}}) ) )
   | (?P<e> \d{{1,9}}(?:\.\d{{1,9}})? [eE] [-+]?\d{{1,3}} (?![\w]) )
+  | (?P<sides> (?<![\d.]) \d{{1,5}} (?:[ ]?[x×][ ]?\d{{1,5}}){{1,3}} (?![\w%]) (?!\.\d) )
   | (?P<fraction> (?<![\d/.]) \d{{1,3}}/\d{{1,3}} (?![\d/{LETTER}-]) )
   | (?P<digits> \d{{1,3}}(?:,\d{{3}})+(?!\d)(?:\.\d+)? | \d{{1,3}}(?:[ ]\d{{3}})+(?![\d.,%]) | \d+(?:\.\d+)? )
   | (?<![{LETTER}0-9'’-])
@@ -80,7 +81,8 @@ class Numeral:
     """A number at `text[start:end]`.
 
     `form` says how it is written: `digits` may be followed by a scale letter or word, `words` and `chinese`
-    are complete, `percent`, `times` and `magnitude` carry their unit, `size` stands inside a name.
+    are complete, `percent`, `times` and `magnitude` carry their unit, `side` is one of 512x512, `size` stands
+    inside a name.
     `step` is one unit in the last written place: 0.1 for 10.7.
     """
 
@@ -117,6 +119,9 @@ def scan(text: str) -> Iterator[Numeral | Word]:
                 decimals = len(piece.partition(".")[2])
                 value = float(piece.replace(",", "").replace(" ", ""))
                 yield Numeral(start, end, value, "digits", 10.0**-decimals)
+        elif kind == "sides":  # 512x512: a resolution, not a multiple
+            for side in re.finditer(r"\d+", match.group()):
+                yield Numeral(start + side.start(), start + side.end(), float(side.group()), "side", 1.0)
         elif kind == "name":
             yield Word(start, end, text[start : min(end, start + 80)])
             if end - start <= 80:
@@ -195,7 +200,7 @@ def _power(match: re.Match[str]) -> tuple[str, float]:
 
 def _fraction(match: re.Match[str]) -> tuple[str, float]:
     above, _, below = match.group().partition("/")
-    return ("percent", 100 * int(above) / int(below)) if int(above) < int(below) else ("", 0.0)
+    return ("percent", 100 * int(above) / int(below)) if int(below) else ("", 0.0)
 
 
 def _part(match: re.Match[str]) -> tuple[str, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from sulan.digest.numerals import LETTER, PLAIN, Numeral, Word, scan
-from sulan.digest.surroundings import comparator_of, only_looks_like, unit_after
+from sulan.digest.surroundings import comparator_of, is_ordinal, is_year, only_looks_like, unit_after
 from sulan.digest.units import (
     CLASSIFIERS,
     MEASURES,
@@ -55,6 +55,8 @@ class Quantity:
         False for small counts in words or with a thing that writers count themselves.
     in_name
         The number is the size in a name such as LLaMA-2-7B.
+    joined
+        It forms a range or list with the quantity after it.
     """
 
     start: int
@@ -68,6 +70,7 @@ class Quantity:
     scale: str = ""
     firm: bool = True
     in_name: bool = False
+    joined: bool = False
 
 
 # Only capitals may stand apart from their number: "5 m" is no scale; neither is a lone "t".
@@ -81,8 +84,10 @@ _REMAINDER = re.compile(r"(\d{1,4})(千万|百万|十万|万|千)")
 _MORE = re.compile(r"[ ]?[多余]")
 _ORDERS = re.compile(r"[ -]?(?:orders?[ -]of[ -]magnitude|个?数量级)")
 _BETWEEN = re.compile(
-    r"[ ]?(?:-{1,2}|—{1,2}|~|/|,? ?(?:and|or)|,|、|，|和|与|及|或|到|至|to|versus|vs\.?)[ ]?(?:约|about )?$"
+    r"[ ]?(?:-{1,2}|—{1,2}|~|/|-?,? ?(?:and|or)|-?,|、|，|和|与|及|或|到|至|to|versus|vs\.?)[ ]?(?:约|about )?$"
 )
+_PAIR = re.compile(r"[ ]?(?:-{1,2}|—{1,2}|~|/|-?,? ?(?:and|or)|、|和|与|及|或|到|至|to)[ ]?(?:约|about )?$")
+_FACTOR = re.compile(r"factors? of $", re.IGNORECASE)
 _RANGE = re.compile(r"[ ]?(?:-{1,2}|—{1,2}|~|到|至|to)[ ]?$")
 
 
@@ -125,17 +130,20 @@ def _read(text: str, plain: str, language: str) -> Iterator[Quantity]:
 
 def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quantity | None:
     start, end = item.start, item.end
-    if item.form in ("size", "percent", "times", "magnitude"):
+    if item.form in ("side", "size", "percent", "times", "magnitude"):
         return Quantity(
             start=start,
             end=end,
             text=text[start:end],
             value=10.0 if item.form == "magnitude" else item.value,
-            unit={"size": "parameter", "magnitude": "times"}.get(item.form, item.form),
+            unit={"size": "parameter", "magnitude": "times", "side": ""}.get(item.form, item.form),
             comparator=comparator_of(plain, start, end),
+            step=item.step,
             number_end=end,
             in_name=item.form == "size",
         )
+    if is_ordinal(plain, start, end):
+        return None
     value, step, scale, end = _scaled(plain, item)
     number_end = end
     orders = _ORDERS.match(plain, end)
@@ -148,6 +156,10 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
     unit, unit_end, near = unit_after(
         plain, more.end() if more else end, digits=item.form == "digits", value=value
     )
+    if not unit and _FACTOR.search(plain[max(0, start - 12) : start]):
+        unit = "times"
+    if item.form == "digits" and not scale and is_year(plain, item, word, unit):
+        return Quantity(start=start, end=end, text=text[start:end], value=value, unit="date", number_end=end)
     measure = unit in MEASURES
     if unit == "name" or (
         item.form == "digits" and not scale and not measure and only_looks_like(plain, item, word, unit)
@@ -157,6 +169,8 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
         return None  # "one of", 一种: articles rather than counts
     if item.form == "chinese" and value <= 10 and not (near or plain[end : end + 1] in tuple(CLASSIFIERS)):
         return None  # 二值化, 四元数: part of a word
+    if item.form == "chinese" and unit == "times" and value == 1:
+        value = 2.0  # 多一倍: twice as many
     if unit == "model" and value >= PARAMETER_LIKE:
         unit = "parameter"
     if measure:
@@ -169,11 +183,11 @@ def _quantity(text: str, plain: str, item: Numeral, word: Word | None) -> Quanti
         text=text[start:end],
         value=value * factor,
         unit=unit,
-        comparator="over" if more else comparator_of(plain, start, end),
+        comparator="over" if more else comparator_of(plain, start, max(end, unit_end if near else end)),
         step=step * factor,
         number_end=number_end,
         scale=scale,
-        firm=measure or counted or value > COUNT or value != int(value),
+        firm=measure or counted or bool(scale) or value > COUNT or value != int(value),
     )
 
 
@@ -198,7 +212,12 @@ def _inherit(plain: str, found: list[Quantity]) -> list[Quantity]:
     for index in range(len(found) - 2, -1, -1):
         left, right = found[index], found[index + 1]
         gap = plain[left.end : right.start]
-        if left.unit or left.in_name or right.in_name or len(gap) > 12 or not _BETWEEN.match(gap):
+        if left.in_name or right.in_name or len(gap) > 12 or not _BETWEEN.match(gap):
+            continue
+        if not _PAIR.match(gap) and not right.joined:
+            continue  # "a factor of 10, about 40%" is no list; "2, 3 and 4 bits" is one
+        if left.unit:
+            found[index] = replace(left, joined=left.unit == right.unit and bool(_PAIR.match(gap)))
             continue
         factor = UNITS[right.unit].factor if right.unit else 1.0
         if right.scale and not left.scale and _RANGE.match(gap):
@@ -210,5 +229,6 @@ def _inherit(plain: str, found: list[Quantity]) -> list[Quantity]:
             value=left.value * factor,
             step=left.step * factor,
             firm=left.firm or right.firm,
+            joined=_PAIR.match(gap) is not None,
         )
     return found

@@ -82,7 +82,7 @@ def _is_end(text: str, stop: re.Match[str]) -> bool:
     opens = bare[:1].isupper() or bare[:1].isdigit() or word[0] in '"“‘`\\$([' or not bare[:1].isascii()
     if not opens:
         # Lower case opens a sentence only as a name: "phi-1.5 exhibits", "iGPT is".
-        return "." in stop.group()[:1] and any(c.isupper() or c.isdigit() for c in bare)
+        return stop.group()[:2] not in ("..", "…") and any(c.isupper() or c.isdigit() for c in bare)
     if stop.group()[0] != "." or len(stop.group()) > 1:
         return True
     last = _LAST_WORD.search(text[max(0, stop.start() - 40) : stop.start()])

@@ -23,9 +23,10 @@ _ENGLISH_WORD = re.compile(r"[A-Za-z]+")
 _CHINESE_TAIL = re.compile(r"[ ]?([^\s，。、；：！？（）()\d]{0,10})")
 _CHINESE_UNIT = re.compile("|".join(sorted(map(re.escape, CHINESE_UNITS), key=len, reverse=True)))
 _NOT_A_UNIT = re.compile(
-    r"语言(?:任务|数据|基准|理解|处理|建模|对)|位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
+    r"位[于置数者]|分[钟之别析布类为支配]|步[骤长]|层[面次级]|周[围期]"
     r"|轮廓|天然|类[似型]"
 )
+_MULTILINGUAL = re.compile(r"[多跨]语|.?语言(?:任务|数据|基准|理解|处理|建模|对)")
 _STOP_WORDS = frozenset(
     [
         *(
@@ -116,11 +117,32 @@ _BOUND_AFTER: dict[str, Comparator] = {w: name for name, ws in COMPARATORS_AFTER
 # Longest first, so that 不超过 is not read as 超过.
 _LENGTHS_BEFORE = sorted({len(word) for word in _BOUND_BEFORE}, reverse=True)
 _LENGTHS_AFTER = sorted({len(word) for word in _BOUND_AFTER}, reverse=True)
+# 最多提升4.5倍, 超过原始数据的30%: a verb or a whole may stand between the bound and the number.
+_BETWEEN_BOUND = re.compile(
+    r"(?:(?<=最多)|(?<=至多)|(?<=至少)|(?<=超过)|(?<=不到)|(?<=不足))"
+    r"(?:提升|提高|增加|增长|降低|减少|下降|缩短|加速|可?达|[^\s，。、；：的\d]{1,8}的)$"
+)
 _ARTICLE = re.compile(r"(?<![A-Za-z])(?:an?|the)[ ]$")
 
 
+def is_ordinal(plain: str, start: int, end: int) -> bool:
+    """Return whether a Chinese ordinal (第3步) or an adverb (十分) stands at `start`."""
+    return plain[max(0, start - 2) : start].rstrip()[-1:] == "第" or plain[start : end + 1] == "十分"
+
+
+def is_year(plain: str, item: Numeral, word: Word | None, unit: str) -> bool:
+    """Return whether four digits are a year: 2023年, "in 2023", "September 2023" (parameters as below)."""
+    start, end = item.start, item.end
+    if end - start != 4 or plain[start : start + 2] not in ("19", "20") or unit not in ("", "year"):
+        return False
+    if plain[end : end + 2].lstrip()[:1] == "年" or plain[max(0, start - 1) : start] in ("(", "（"):
+        return True
+    previous = word.text if word is not None and plain[word.end : start] == " " else ""
+    return previous.lower() in _BEFORE_YEAR or previous[:1].isupper()
+
+
 def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> bool:
-    """Return whether digits without scale or measure are a year, date, reference, citation or version.
+    """Return whether digits without scale or measure are a date, reference, citation or version.
 
     Parameters
     ----------
@@ -141,8 +163,6 @@ def only_looks_like(plain: str, item: Numeral, word: Word | None, unit: str) -> 
         return True
     follows = word is not None and plain[word.end : start] in (" ", ". ")
     previous = word.text if word is not None and follows else ""
-    if end - start == 4 and plain[start : start + 2] in ("19", "20") and not unit:
-        return not previous or previous.lower() in _BEFORE_YEAR or previous[0].isupper()
     if word is None or not previous:
         return False
     if _REFERENCE.fullmatch(previous) or previous in _NUMBERED_THING:
@@ -209,8 +229,9 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
     weak = ("", end, False)
     for match in _CHINESE_UNIT.finditer(piece):
         unit, where = CHINESE_UNITS[match.group()], match.start()
-        multilingual = unit == "language" and piece[max(0, where - 1) : where] in ("多", "跨")
-        if multilingual or _NOT_A_UNIT.match(piece, where) or (unit in MEASURES and where > 0):
+        multilingual = unit == "language" and _MULTILINGUAL.match(piece, max(0, where - 1))
+        part_of_word = len(match.group()) == 1 and _NOT_A_UNIT.match(piece, where)
+        if multilingual or part_of_word or (unit in MEASURES and where > 0):
             continue
         found = unit, start + match.end(), where <= skip
         if unit != "class" and where <= 6:
@@ -219,7 +240,7 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
     latin = _ENGLISH_WORD.search(piece)
     if latin and latin.group().lower() in ENGLISH_UNITS and len(latin.group()) > 2 and not weak[0]:
         unit = ENGLISH_UNITS[latin.group().lower()]
-        if latin.start() == 0 or unit not in MEASURES:
+        if latin.start() <= skip or unit not in MEASURES:
             return unit, start + latin.end(), latin.start() <= skip
     return weak
 
@@ -227,7 +248,7 @@ def _chinese_unit(plain: str, end: int) -> tuple[str, int, bool]:
 def comparator_of(plain: str, start: int, end: int) -> Comparator:
     """Return the bound that the words directly before `start` or after `end` state."""
     before = plain[max(0, start - 28) : start].rstrip("($").lower()
-    before = _ARTICLE.sub("", before).rstrip()
+    before = _BETWEEN_BOUND.sub("", _ARTICLE.sub("", before)).rstrip()
     for length in _LENGTHS_BEFORE:
         bound = _BOUND_BEFORE.get(before[-length:]) if len(before) >= length else None
         # "moreover 5" does not say over.

@@ -69,7 +69,8 @@ UNITS: dict[str, Unit] = {
     "times": Unit(english=("times", "x", "fold"), chinese=("倍",), kind="measure"),
     "bit": Unit(english=("bit",), chinese=("比特", "位"), kind="measure"),
     "step": Unit(english=("step", "iteration"), chinese=("步", "次迭代", "轮迭代", "迭代步"), kind="measure"),
-    "epoch": Unit(english=("epoch",), chinese=("轮", "个周期"), kind="measure"),
+    # 轮 is an epoch as well as a turn of a dialogue.
+    "round": Unit(english=("epoch", "round", "turn"), chinese=("轮", "个周期"), kind="measure"),
     "millisecond": Unit(
         english=("ms", "millisecond"), chinese=("毫秒",), dimension="time", factor=1e-3, kind="measure"
     ),
@@ -90,12 +91,12 @@ UNITS: dict[str, Unit] = {
     ),
     "month": Unit(english=("month",), chinese=("个月",), kind="measure"),
     "year": Unit(english=("year",), chinese=("年",), kind="measure"),
-    "kilobyte": Unit(english=("kb",), chinese=("千字节",), dimension="byte", factor=1e3, kind="measure"),
-    "megabyte": Unit(english=("mb",), chinese=("兆字节",), dimension="byte", factor=1e6, kind="measure"),
-    "gigabyte": Unit(
-        english=("gb", "gib"), chinese=("吉字节",), dimension="byte", factor=1e9, kind="measure"
-    ),
-    "terabyte": Unit(english=("tb",), chinese=("太字节",), dimension="byte", factor=1e12, kind="measure"),
+    "date": Unit(),
+    "byte": Unit(english=("byte",), chinese=("字节",), kind="measure"),
+    "kilobyte": Unit(english=("kb",), dimension="byte", factor=1e3, kind="measure"),
+    "megabyte": Unit(english=("mb",), dimension="byte", factor=1e6, kind="measure"),
+    "gigabyte": Unit(english=("gb", "gib"), dimension="byte", factor=1e9, kind="measure"),
+    "terabyte": Unit(english=("tb",), dimension="byte", factor=1e12, kind="measure"),
     "hertz": Unit(english=("hz",), chinese=("赫兹",), kind="measure"),
     "token": Unit(english=("token",), chinese=("词元", "令牌", "标记")),
     "parameter": Unit(english=("parameter", "param"), chinese=("参数",)),

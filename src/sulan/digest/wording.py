@@ -4,6 +4,7 @@ Nothing here needs the numbers or names of the source; `checks` has those.
 """
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from sulan.digest.facts import Facts
@@ -86,6 +87,11 @@ def language(text: str, wanted: Literal["zh", "en"]) -> tuple[Finding, ...]:
     return (_found("wrong_language", "error", text, 0, min(len(text), 30), reason),)
 
 
+def mostly_chinese(text: str) -> bool:
+    """Return whether a page holds more Chinese characters than Latin words."""
+    return len(_CHINESE.findall(text)) > len(_LATIN.findall(text))
+
+
 def length(text: str, *, least: int = 1, most: int) -> tuple[Finding, ...]:
     """Return a finding when `text` has fewer than `least` or more than `most` characters.
 
@@ -118,18 +124,25 @@ def copied(text: str, facts: Facts, *, most: int = MAX_COPIED) -> tuple[Finding,
     window = most + 1
     if len(tokens) < window:
         return ()
-    source = [token.lower() for token in _TOKEN.findall(facts.abstract)]
-    runs = {tuple(source[i : i + window]) for i in range(len(source) - window + 1)}
+    runs = _runs(facts.abstract, window)
     words = [token.group().lower() for token in tokens]
     hits = [i for i in range(len(words) - window + 1) if tuple(words[i : i + window]) in runs]
     if not hits:
         return ()
     last = hits[0]
-    while last + 1 in set(hits[: last - hits[0] + 2]):
-        last += 1
+    for hit in hits[1:]:
+        if hit != last + 1:
+            break
+        last = hit
     start, end = tokens[hits[0]].start(), tokens[last + window - 1].end()
     reason = f"{last - hits[0] + window} tokens in a row stand in the abstract, at most {most} wanted"
     return (_found("copied", "warning", text, start, end, reason),)
+
+
+@lru_cache(maxsize=64)  # every field of a paper is compared with one abstract
+def _runs(abstract: str, window: int) -> frozenset[tuple[str, ...]]:
+    source = [token.lower() for token in _TOKEN.findall(abstract)]
+    return frozenset(tuple(source[i : i + window]) for i in range(len(source) - window + 1))
 
 
 def _found(verdict: Verdict, severity: Severity, text: str, start: int, end: int, reason: str) -> Finding:
