@@ -54,7 +54,7 @@ bench: $(VENV)/.all  ## Measure the digest room beside its peers.
 	$(BIN)/python benchmarks/digest.py
 
 docs: $(VENV)/.all  ## Regenerate what is generated in the docs and in README.
-	$(BIN)/cog -r README.md docs/*.md
+	$(BIN)/cog -P -r README.md docs/*.md
 
 numbers: docs  ## README's numbers, from the run records.
 

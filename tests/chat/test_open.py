@@ -26,13 +26,17 @@ def test_an_unknown_model_is_answered_with_the_choices(spec: str) -> None:
         ({"threads": 0}, "threads must be at least 1"),
         ({"timeout": 0.0}, "timeout must be above 0"),
         ({"timeout": float("nan")}, "timeout must be above 0"),
-        ({"max_cost": -1.0}, "max_cost must be at least 0"),
         ({"price_in": 1.0}, "price_in and price_out go together"),
     ],
 )
 def test_settings_are_checked_where_they_enter(settings: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         chat.open("scripted:x", chat.ChatSettings(**settings))  # type: ignore[arg-type]
+
+
+def test_a_limit_below_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="max_cost must be at least 0"):
+        chat.open("scripted:x", max_cost=-1.0)
 
 
 def test_replies_are_kept_in_the_users_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
+
 from digest.mutations import mutants
 from digest.pairs import PAIRS, Pair
-
 from sulan.digest import checks
 from sulan.digest.facts import Facts
 from sulan.digest.finding import Finding

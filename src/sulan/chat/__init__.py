@@ -30,7 +30,7 @@ BACKENDS = {
 """Scheme -> function of (what follows the colon, settings) that returns a `Chat`, by import string."""
 
 
-def open(spec: str, settings: ChatSettings | None = None) -> "Session":
+def open(spec: str, settings: ChatSettings | None = None, *, max_cost: float | None = None) -> "Session":
     """Open a chat model with its cache and its ledger.
 
     Parameters
@@ -38,7 +38,9 @@ def open(spec: str, settings: ChatSettings | None = None) -> "Session":
     spec
         `openai:MODEL`, `gguf:PATH`, `gguf:smollm2`, `gguf:gemma` or `scripted:FILE`.
     settings
-        How to reach it and what it may cost; the defaults of `ChatSettings` when None.
+        How to reach it and what it costs; the defaults of `ChatSettings` when None.
+    max_cost
+        Stop before a request that might take the total above this, in the currency of the prices.
 
     Returns
     -------
@@ -59,9 +61,8 @@ def open(spec: str, settings: ChatSettings | None = None) -> "Session":
     from sulan.chat import session
 
     settings = settings or ChatSettings()
-    ledger = session.ledger(
-        scheme, rest, settings
-    )  # before the backend: a wrong limit should not load a model
+    # Before the backend: a wrong limit should not load a model.
+    ledger = session.ledger(scheme, rest, settings, max_cost=max_cost)
     module, _, function = BACKENDS[scheme].partition(":")
     backend = getattr(import_module(module), function)(rest, settings)
     return session.Session(backend, ledger=ledger, cache=session.cache_path(scheme, settings))

@@ -52,15 +52,17 @@ class Session:
         self.close()
 
 
-def ledger(scheme: str, name: str, settings: ChatSettings) -> Ledger:
-    """Make the ledger that the settings ask for, or raise `InputError` where they cannot work."""
+def ledger(scheme: str, name: str, settings: ChatSettings, *, max_cost: float | None) -> Ledger:
+    """Make the ledger that settings and limit ask for, or raise `InputError` where they cannot work."""
     _check(settings)
+    if max_cost is not None and not max_cost >= 0:
+        raise InputError(f"max_cost must be at least 0, not {max_cost}")
     if scheme not in REMOTE:
-        return Ledger(prices={"": Price(prompt=0.0, completion=0.0)}, max_cost=settings.max_cost)
+        return Ledger(prices={"": Price(prompt=0.0, completion=0.0)}, max_cost=max_cost)
     prices = {}
     if settings.price_in is not None and settings.price_out is not None:
         prices[""] = Price(prompt=settings.price_in, completion=settings.price_out)
-    made = Ledger(prices=prices, max_cost=settings.max_cost)
+    made = Ledger(prices=prices, max_cost=max_cost)
     made.price(f"{scheme}:{name}")
     return made
 
@@ -75,8 +77,7 @@ def cache_path(scheme: str, settings: ChatSettings) -> Path | None:
 
 
 def _check(settings: ChatSettings) -> None:
-    at_least = {"concurrency": 1, "retries": 0, "threads": 1, "context": 128, "max_cost": 0}
-    at_least |= {"price_in": 0, "price_out": 0}
+    at_least = {"concurrency": 1, "retries": 0, "threads": 1, "context": 128, "price_in": 0, "price_out": 0}
     for name, least in at_least.items():
         value = getattr(settings, name)
         if value is not None and not value >= least:

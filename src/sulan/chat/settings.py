@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class ChatSettings:
-    """How to reach a chat model and what it may cost.
+    """How to reach a chat model and what it costs.
 
     The key of a remote service is read from `OPENAI_API_KEY` and is no setting: settings are written to
     `run.json`.
@@ -30,11 +30,11 @@ class ChatSettings:
         chat has none unless it is named.
     replay
         Answer from the cache what was asked before.
-    max_cost
-        Stop before a request that might take the total above this, in the currency of the prices.
-    price_in, price_out
-        Price of a million prompt tokens and of a million reply tokens. There is no built-in price list: it
-        would be out of date.
+    price_in
+        Price of a million prompt tokens, in any one currency. There is no built-in price list: it would be out
+        of date.
+    price_out
+        Price of a million reply tokens.
     """
 
     base_url: str = ""
@@ -45,6 +45,5 @@ class ChatSettings:
     context: int = 4096
     cache: Path | None = None
     replay: bool = True
-    max_cost: float | None = None
     price_in: float | None = None
     price_out: float | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from sulan.reports.report import Report, Table
 
 if TYPE_CHECKING:
-    from sulan.digest.edition import Edition, Language, Passage
+    from sulan.digest.edition import Edition, Passage
     from sulan.digest.facts import Facts
     from sulan.digest.finding import Finding, Verdict
     from sulan.digest.foreign import Block, ForeignPaper

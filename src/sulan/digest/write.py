@@ -1,7 +1,6 @@
 """`sulan digest write`: one day's papers as an edition in every format."""
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -93,7 +92,7 @@ def write(
     with ExitStack() as stack:
         session = None
         if engine != "extractive":
-            session = stack.enter_context(chats.open(engine, replace(chat, max_cost=max_cost)))
+            session = stack.enter_context(chats.open(engine, chat, max_cost=max_cost))
         folder = stack.enter_context(outputs.folder(out))
         run = stack.enter_context(record(verb="digest write", folder=folder, config=config, inputs=read))
         composed = list(

@@ -1,0 +1,47 @@
+"""README's table of rooms: cards, commands, and ratios from the run records that the benchmarks wrote.
+
+`make numbers` regenerates README from this. A ratio without a record is an empty cell.
+"""
+
+from pathlib import Path
+
+from sulan.errors import MissingFile
+from sulan.papers import card
+from sulan.papers.room import rooms
+from sulan.runs import record
+
+RECORDS = Path(__file__).parent / "records"
+
+RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
+    "digest": (
+        ("sentence.ratio.summa", "sentences {:.1f}x faster than summa"),
+        ("keywords.ratio.yake", "keywords {:.1f}x faster than yake"),
+        ("model.ratio.sequential", "50 papers {:.1f}x faster than one by one"),
+    ),
+}
+"""Metric of a room's benchmark and how the table says it."""
+
+
+def table() -> str:
+    """Return the table in Markdown: built rooms first."""
+    rows = [
+        "| room | paper | what it is for | one command | beside a peer |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    built = rooms()
+    for name, read in sorted(card.all_cards().items(), key=lambda pair: (not built[pair[0]].verbs, pair[0])):
+        paper = f"[{read.paper}](https://arxiv.org/abs/{read.paper})" if read.paper else "the digest itself"
+        command = f"`{read.command}`" if read.command else "not built yet"
+        rows.append(f"| {name} | {paper} | {read.use} | {command} | {ratios(name)} |")
+    return "\n".join(rows)
+
+
+def ratios(room: str) -> str:
+    """Return what a room's benchmark measured beside its peers, with its date; empty without a record."""
+    try:
+        made = record.read(RECORDS / room)
+    except MissingFile:
+        return ""
+    metrics = {metric["name"]: metric["value"] for metric in made["metrics"]}
+    said = [text.format(metrics[name]) for name, text in RATIOS.get(room, ()) if name in metrics]
+    return f"{'; '.join(said)} ({made['end'][:10]})" if said else ""
