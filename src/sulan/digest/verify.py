@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from sulan.reports.report import Report, Table
 
 if TYPE_CHECKING:
-    from sulan.digest.edition import Edition, Language, Passage
+    from sulan.digest.edition import Edition, Passage
     from sulan.digest.facts import Facts
     from sulan.digest.finding import Finding, Verdict
     from sulan.digest.foreign import Block, ForeignPaper
@@ -253,9 +253,9 @@ def _missing(paper: "Paper", severity: Literal["error", "note"]) -> Located:
 def _plain(
     verdict: "Verdict", severity: Literal["error", "warning", "note"], piece: str, reason: str
 ) -> "Finding":
-    from sulan.digest.finding import Finding
+    from sulan.digest.finding import make
 
-    return Finding(verdict=verdict, severity=severity, start=0, end=0, piece=piece, reason=reason)
+    return make(verdict, severity, (0, 0), piece, reason=reason)
 
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
