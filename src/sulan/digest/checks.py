@@ -100,7 +100,9 @@ def check(
     if worded:
         findings += wording.copied(text, facts)
     # One word may be wrong about its number and about its names; it is wrong once.
-    once = {(each.verdict, each.start, each.end, each.piece): each for each in reversed(findings)}
+    once: dict[tuple[str, int, int, str], Finding] = {}
+    for each in findings:
+        once.setdefault((each.verdict, each.start, each.end, each.piece), each)
     return tuple(sorted(once.values(), key=lambda finding: (finding.start, finding.end)))
 
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -113,12 +114,19 @@ def parse(text: str) -> tuple[ForeignPaper, ...]:
         i for i, token in enumerate(tokens) if token.type == "heading_open" and token.tag in ("h1", "h2")
     ]
     papers = []
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for start, end in pairwise([*starts, len(tokens)]):
         if tokens[start].tag == "h2":
             paper = _paper(tokens[start:end], body)
             if paper is not None:
                 papers.append(paper)
     return tuple(papers)
+
+
+def language(papers: tuple[ForeignPaper, ...]) -> Literal["zh", "en"]:
+    """Return the language of the section headings: quoted sentences on a Chinese page may all be English."""
+    headings = [section.heading for paper in papers for section in paper.sections]
+    chinese = sum(_CHINESE.search(heading) is not None for heading in headings)
+    return "zh" if chinese > len(headings) / 2 else "en"
 
 
 def _without_front_matter(lines: list[str]) -> list[str]:

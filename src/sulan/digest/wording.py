@@ -24,6 +24,10 @@ _STOPS = "。！？.!?"
 _ELLIPSES = ("…", "...", "。。。")
 _INNER_STOP = re.compile(r"[，。；！？,;]|[.!?](?=\s)")
 _DANGLING = tuple("，、；：,;:（([【《“‘-—")
+_UNFINISHED = re.compile(
+    r"[了的地得和与及在对为以从将把被具并或而于向使]$|\b(?:the|an?|of|to|and|or|with|for|in|on|by|that|which|is|are|as)$",
+    re.IGNORECASE,
+)
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _OTHER = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -38,7 +42,8 @@ def cut(text: str, *, item: bool = False) -> tuple[Finding, ...]:
     text
         One paragraph or list item.
     item
-        A list item without any inner punctuation is a phrase and needs no full stop.
+        A list item without any inner punctuation is a phrase and needs no full stop, unless its last word asks
+        for another one.
 
     Examples
     --------
@@ -51,7 +56,8 @@ def cut(text: str, *, item: bool = False) -> tuple[Finding, ...]:
     if not bare:
         return ()
     whole = bare[-1] in _STOPS and not bare.endswith(_ELLIPSES)
-    phrase = item and not _INNER_STOP.search(bare) and not bare.endswith((*_DANGLING, *_ELLIPSES))
+    open_end = bare.endswith((*_DANGLING, *_ELLIPSES)) or _UNFINISHED.search(bare[-8:])
+    phrase = item and not _INNER_STOP.search(bare) and not open_end
     if whole or phrase:
         return ()
     start = max(0, len(bare) - 12)
@@ -85,11 +91,6 @@ def language(text: str, wanted: Literal["zh", "en"]) -> tuple[Finding, ...]:
     share = chinese / total
     reason = f"{share:.0%} of it is Chinese, where {wanted!r} is wanted"
     return _at("wrong_language", "error", text, (0, 30), reason)
-
-
-def mostly_chinese(text: str) -> bool:
-    """Return whether a page holds more Chinese characters than Latin words."""
-    return len(_CHINESE.findall(text)) > len(_LATIN.findall(text))
 
 
 def length(text: str, *, least: int = 1, most: int) -> tuple[Finding, ...]:
