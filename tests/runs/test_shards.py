@@ -27,9 +27,14 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def done_by_shard(log: Path) -> dict[int, int]:
+    """How often each shard was really done; shards that never were are absent."""
+    return {int(path.stem): len(path.read_text().splitlines()) for path in log.glob("*.log")}
+
+
 def times(log: Path) -> list[int]:
-    """How often each shard was really done."""
-    return [len(path.read_text().splitlines()) for path in sorted(log.glob("*.log"))]
+    """How often each shard was really done, in their order."""
+    return [count for _, count in sorted(done_by_shard(log).items())]
 
 
 @pytest.fixture
@@ -162,10 +167,10 @@ def test_a_killed_run_is_resumed_and_gives_the_same_bytes(tmp_path: Path, log: P
     done_by_orphans = {path.name for path in (tmp_path / "out").glob("shard-*")} - before
     assert not done_by_orphans, "workers outlived the run that was killed"
 
-    counts = times(log)
+    counts = done_by_shard(log)
     resumed = subprocess.run(command("out"), env=environment, capture_output=True, text=True, check=True)
     assert resumed.stdout == "[0, 1, 4, 9, 16, 25]\n"
-    again = [after - (counts[n] if n < len(counts) else 0) for n, after in enumerate(times(log))]
+    again = {shard: count - counts.get(shard, 0) for shard, count in done_by_shard(log).items()}
     assert [again[int(name[-1])] for name in sorted(before)] == [0] * len(before)
 
     fresh = subprocess.run(command("fresh"), env=environment, capture_output=True, text=True, check=True)

@@ -72,7 +72,7 @@ def write(
     allowed = frozenset(range(1, len(facts.sentences) + 1)) - frozenset(left_out)
     judge = _Judge(facts=facts, languages=languages, allowed=allowed)
     question = prompt.request(facts.title, facts.sentences, languages=languages, left_out=left_out)
-    model = prompt.reply_model(languages)
+    model = prompt.reply_model(languages, len(facts.sentences))
     try:
         answer = structured.ask(chat, question, model, check=judge.violations, repairs=REPAIRS)
     except BudgetExceeded as error:
@@ -109,7 +109,7 @@ class _Judge:
     def take(self, fields: Mapping[str, Any], *, why: Sequence[str] = ()) -> list[str]:
         """Take what passes; `why` is the reason for fields that are missing."""
         violations = []
-        for field in prompt.reply_model(self.languages).model_fields:
+        for field in _fields(self.languages):
             if field in self.passed:
                 continue
             if field not in fields:
@@ -247,10 +247,15 @@ def _plain(*texts: str) -> list[str]:
     return [f"plain text only, without {mark!r}" for mark in marks]
 
 
+def _fields(languages: tuple[Language, ...]) -> tuple[str, ...]:
+    """Names of a reply's fields, in its order."""
+    return tuple(prompt.reply_model(languages, 1).model_fields)
+
+
 def _nothing_written(
     languages: tuple[Language, ...], extract: Callable[[Language], Summary], reason: str
 ) -> Written:
-    failed = dict.fromkeys(prompt.reply_model(languages).model_fields, reason)
+    failed = dict.fromkeys(_fields(languages), reason)
     return Written(
         summaries={
             language: _summary(language, passed={}, failed=failed, extract=extract) for language in languages

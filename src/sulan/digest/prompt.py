@@ -8,7 +8,7 @@ through the words themselves.
 
 import json
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -31,27 +31,23 @@ takes up to about one token a character)."""
 _LANGUAGE_NAMES: dict[Language, str] = {"zh": "Simplified Chinese", "en": "English"}
 
 
+STEPS = [step / 2 for step in range(2, 11)]
+"""Values of a score: 1 to 5 in half steps."""
+
+# The schema says that nothing else may come, so that a server that enforces it stops there; a reply that has more
+# all the same, from a server that does not, is not refused for it.
+_BOUNDED = ConfigDict(frozen=True, extra="ignore", json_schema_extra={"additionalProperties": False})
+
+
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = _BOUNDED
 
 
 class Wording(_Strict):
-    """A text and the numbers of the sentences that it rests on."""
+    """A text and the numbers of the sentences that it rests on; `reply_model` bounds both."""
 
     text: str
-    evidence: tuple[int, ...] = Field(min_length=1, max_length=8)
-
-
-class MainWork(Wording):
-    """What was done and how."""
-
-    text: str = Field(min_length=1, max_length=MAX_WORK)
-
-
-class Highlight(Wording):
-    """One result or idea."""
-
-    text: str = Field(min_length=1, max_length=MAX_HIGHLIGHT)
+    evidence: tuple[int, ...]
 
 
 class Term(_Strict):
@@ -64,33 +60,44 @@ class Term(_Strict):
 class Opinion(_Strict):
     """A score with its evidence; `reply_model` adds `reason_zh`, `reason_en` as the page needs them."""
 
-    value: float = Field(ge=1, le=5)
-    evidence: tuple[int, ...] = Field(min_length=1, max_length=8)
+    value: float = Field(ge=1, le=5, json_schema_extra={"enum": STEPS})
+    evidence: tuple[int, ...]
 
 
-@cache
-def reply_model(languages: tuple[Language, ...]) -> type[BaseModel]:
+@lru_cache(maxsize=256)
+def reply_model(languages: tuple[Language, ...], sentences: int) -> type[BaseModel]:
     """Return the model of a reply: flat, so that each field can pass or fail on its own.
 
     Fields: `keywords`; one `Opinion` per score name; `main_work_zh`, `highlights_zh` and so on per language.
-    Every text and every list has a most: where a server enforces the schema, no field can eat another's room.
+    Every text, list and number has a most: where a server enforces the schema, no field can eat another's
+    room, and a small model cannot count on for ever.
+
+    Parameters
+    ----------
+    languages
+        Of the page.
+    sentences
+        How many the abstract has; evidence is a number up to this.
     """
-    reasons: dict[str, Any] = {
-        f"reason_{language}": (str, Field(min_length=1, max_length=MAX_REASON)) for language in languages
-    }
-    opinion = create_model("ReasonedOpinion", __base__=Opinion, **reasons)
+    number = Annotated[int, Field(ge=1, le=sentences)]
+    evidence: Any = (Annotated[tuple[number, ...], Field(min_length=1, max_length=8)], ...)
+
+    def text(most: int) -> Any:
+        return (str, Field(min_length=1, max_length=most))
+
+    reasons = {f"reason_{language}": text(MAX_REASON) for language in languages}
+    opinion = create_model("ReasonedOpinion", __base__=Opinion, evidence=evidence, **reasons)
+    work = create_model("MainWork", __base__=Wording, text=text(MAX_WORK), evidence=evidence)
+    light = create_model("Highlight", __base__=Wording, text=text(MAX_HIGHLIGHT), evidence=evidence)
     fields: dict[str, Any] = {
         "keywords": (Annotated[tuple[Term, ...], Field(min_length=1, max_length=5)], ...)
     }
-    for name in SCORE_NAMES:
-        fields[name] = (opinion, ...)
+    fields |= {name: (opinion, ...) for name in SCORE_NAMES}
     for language in languages:
-        fields[f"main_work_{language}"] = (MainWork, ...)
-        fields[f"highlights_{language}"] = (
-            Annotated[tuple[Highlight, ...], Field(min_length=1, max_length=3)],
-            ...,
-        )
-    return create_model("DigestEntry", __config__=ConfigDict(extra="ignore"), **fields)
+        fields[f"main_work_{language}"] = (work, ...)
+        lights = Annotated[tuple[light, ...], Field(min_length=1, max_length=3)]
+        fields[f"highlights_{language}"] = (lights, ...)
+    return create_model("DigestEntry", __config__=_BOUNDED, **fields)
 
 
 def request(

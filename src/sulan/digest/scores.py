@@ -200,7 +200,7 @@ def _half_step(value: float) -> float:
 def _reason(name: ScoreName, found: Sequence[tuple[Sign, int]], *, language: Language) -> Passage:
     parts = [sign.names[language] for sign, _ in found]
     if name == "recommendation":
-        parts.insert(0, {"en": "the mean of the two scores above", "zh": "以上两项的平均"}[language])
+        parts.insert(0, {"en": "the mean of practicality and novelty", "zh": "实用性与创新性的平均"}[language])
     if language == "zh":
         text = f"按规则：{'；'.join(parts) or '摘要中没有相应的依据'}。"
     else:

@@ -56,6 +56,8 @@ def site(
     InputError
         It has no readable edition, or `base_url` is not an http(s) address.
     """
+    out = out or editions / "site"
+    config = dict(locals())
     from sulan.digest import archive, display
     from sulan.digest.pages import Build
     from sulan.runs import outputs
@@ -65,9 +67,7 @@ def site(
         raise MissingFile(f"no folder at {editions}")
     if base_url and not display.link(base_url):
         raise InputError(f"not an http(s) address: {base_url}")
-    out = out or editions / "site"
     search_missing = _missing_search()
-    config = {"editions": editions, "out": out, "base_url": base_url, "search": search}
     with outputs.folder(out) as folder, record(verb="digest site", folder=folder, config=config) as run:
         build = Build(folder=folder, previous=out, base_url=base_url)
         days, problems = build.read(archive.find(editions))

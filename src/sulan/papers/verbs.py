@@ -5,7 +5,7 @@ thing with one type. Nothing of a verb is imported until it is called or asked f
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -58,7 +58,7 @@ def call(app: App, words: Sequence[str], *, config: Mapping[str, Any] | None = N
     InputError
         No such verb, or arguments that do not fit its signature.
     """
-    app.config = (Dict(dict(config or {}), use_commands_as_keys=False, source=source),)
+    app.config = (_under_commands(config or {}, source),)
     try:
         return app(_joined(words), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
@@ -67,7 +67,7 @@ def call(app: App, words: Sequence[str], *, config: Mapping[str, Any] | None = N
 
 def bind(app: App, words: Sequence[str], *, config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return a verb's arguments by name, typed and with defaults, without calling it; see `call`."""
-    app.config = (Dict(dict(config), use_commands_as_keys=False, source=source),)
+    app.config = (_under_commands(config, source),)
     try:
         _, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
@@ -85,6 +85,22 @@ def _joined(words: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
+
+
+def _under_commands(config: Mapping[str, Any], source: str) -> Callable[..., None]:
+    """Return a source of arguments for whichever verb is called.
+
+    Cyclopts takes the keys of a flat table that are also names of rooms for tables of their own and drops
+    them, such as the argument `digest` of `digest verify`; below the verb's own name it leaves them alone.
+    """
+
+    def supply(app: App, commands: tuple[str, ...], arguments: Any) -> None:
+        nested: dict[str, Any] = dict(config)
+        for command in reversed(commands):
+            nested = {command: nested}
+        Dict(nested, source=source)(app, commands, arguments)
+
+    return supply
 
 
 def _input_error(error: cyclopts.CycloptsError) -> InputError:
