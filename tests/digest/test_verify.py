@@ -143,9 +143,7 @@ def test_a_right_digest_ends_with_zero(papers: Path) -> None:
         .replace("首次证明小模型有用", "小模型也有用")
         .replace("铺平了", "铺平了道路。")
     )
-    right = right.replace("FLAT (Fast Learning Adder Tool) 在", "FLAT在").replace(
-        "Diffusion（扩散）", "ICL"
-    )
+    right = right.replace("FLAT (Fast Learning Adder Tool) 在", "FLAT在").replace("Diffusion（扩散）", "ICL")
     right = right.replace("Corpora（语料）", "Audited Corpus（语料）")
     report = _verify(right, papers)
     assert (report.summary["errors"], report.exit_code) == (0, 0)
