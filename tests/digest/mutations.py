@@ -8,8 +8,10 @@ from digest.pairs import PAIRS, Pair
 
 _NUMBER = re.compile(r"(?<![A-Za-z0-9.,/×^-])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?(?![\d×])(?!x\d)(?!e-)")
 _UNITS = (
-    ("%", "倍", "zh"), ("%", "x", "en"), ("倍", "%", "zh"), ("步", "位", "zh"), ("位", "步", "zh"),
-    ("词元", "参数", "zh"), ("参数", "词元", "zh"), ("种语言", "层", "zh"), ("个百分点", "倍", "zh"), ("小时", "天", "zh"),
+    ("%", "倍", "zh"), ("%", "x", "en"), ("倍", "%", "zh"), ("步", "位", "zh"),
+    ("位", "步", "zh"),
+    ("词元", "参数", "zh"), ("参数", "词元", "zh"),
+    ("种语言", "层", "zh"), ("个百分点", "倍", "zh"), ("小时", "天", "zh"),
     ("毫秒", "秒", "zh"), ("层", "种语言", "zh"), ("steps", "bits", "en"), ("bits", "steps", "en"),
     ("tokens", "languages", "en"), ("ms", "hours", "en"), ("languages", "layers", "en"), ("GB", "TB", "en"),
     ("days", "hours", "en"), ("parameters", "tokens", "en"), ("times", "percent", "en"),
@@ -20,7 +22,9 @@ _SCALES = (
     ("m", "b", "*"), ("b", "m", "*"), ("k", "M", "*"),
 )  # fmt: skip
 _DIRECTIONS = (
-    ("超过", "不到"), ("不到", "超过"), ("不足", "超过"), ("至少", "至多"), ("最多", "至少"), ("多种语言", "种语言以下"),
+    ("超过", "不到"), ("不到", "超过"), ("不足", "超过"), ("至少", "至多"), ("最多", "至少"),
+    ("多种语言", "种语言以下"),
+   
     ("优于", "劣于"), ("提升", "降低"), ("提高", "下降"), ("降低", "提升"), ("缩短", "延长"), ("仅用", "超过"),
     ("more than", "less than"), ("less than", "more than"), ("no more than", "at least"), ("up to", "at least"),
     ("outperforms", "underperforms"), ("surpasses", "underperforms"), ("beats", "trails"),

@@ -24,7 +24,7 @@ def test_correct_summaries_raise_no_alarm(capsys: pytest.CaptureFixture[str]) ->
     wrong = {pair.summary: [str(alarm) for alarm in _alarms(pair.summary, pair)] for pair in PAIRS}
     wrong = {summary: alarms for summary, alarms in wrong.items() if alarms}
     with capsys.disabled():
-        print(f"\nfalse alarms: {len(wrong)} of {len(PAIRS)} correct summaries")
+        print(f"\nfalse alarms: {len(wrong)} of {len(PAIRS)} correct summaries")  # noqa: T201
     assert len(PAIRS) >= 40
     assert len(wrong) <= FALSE_ALARMS * len(PAIRS), wrong
 
@@ -39,9 +39,9 @@ def test_wrong_summaries_are_found(capsys: pytest.CaptureFixture[str]) -> None:
         found[mutant.kind] += bool(alarms)
         errors[mutant.kind] += any(alarm.severity == "error" for alarm in alarms)
     with capsys.disabled():
-        print(f"\nrecall: {found.total()} of {total.total()} mutants, {errors.total()} of them as errors")
+        print(f"\nrecall: {found.total()} of {total.total()} mutants, {errors.total()} of them as errors")  # noqa: T201
         for kind, count in sorted(total.items()):
-            print(f"  {kind:24} {found[kind]:4} of {count:4}, {errors[kind]:4} as errors")
+            print(f"  {kind:24} {found[kind]:4} of {count:4}, {errors[kind]:4} as errors")  # noqa: T201
     assert total.total() > 1500
     assert found.total() >= RECALL * total.total()
 

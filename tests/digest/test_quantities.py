@@ -36,7 +36,9 @@ def _close(value: float) -> float:
         ("1 000 000 images and 10\u202f000 videos", [(1e6, "image", ""), (1e4, "video", "")]),
         ("a rate of 1e-4, or $10^{-4}$, or 3×10^5", [(1e-4, "", ""), (1e-4, "", ""), (3e5, "", "")]),
         ("two hundred and fifty billion tokens", [(2.5e11, "token", "")]),
-        ("three times faster, tenfold, 5x, $2.5\\times$", [(3, "times", ""), (10, "times", ""), (5, "times", ""), (2.5, "times", "")]),
+        (
+            "three times faster, tenfold, 5x, $2.5\\times$",
+            [(3, "times", ""), (10, "times", ""), (5, "times", ""), (2.5, "times", "")]),
         ("two orders of magnitude", [(100, "times", "")]),
         ("an order of magnitude", [(10, "times", "")]),
         ("two thirds, 1/4, half", [(200 / 3, "percent", ""), (25, "percent", ""), (50, "percent", "")]),

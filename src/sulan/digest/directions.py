@@ -1,8 +1,8 @@
 """Which way a sentence points: who is better than whom, what goes up and what goes down.
 
-A comparison has a left and a right side; its polarity is turned by a negation and by a passive ("is
-outperformed by"). A change that is denied is none. A change has a clause, so that it can be tied to the number in it. Irony, double negation and comparisons
-over several sentences are not covered.
+A comparison has a left and a right side; its polarity is turned by a negation and by a passive ("is outperformed
+by"). A change that is denied is none. A change has a clause, so that it can be tied to the number in it. Irony,
+double negation and comparisons over several sentences are not covered.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeVar
 from sulan.digest import names
 
 Kind = Literal["comparison", "amount", "valence"]
-"""`amount` goes up or down; `valence` gets better or worse, which for an error rate means down; speed is a valence."""
+"""`amount` goes up or down; `valence` gets better or worse, which for an error rate means down, or faster."""
 
 
 class _Placed(Protocol):

@@ -81,6 +81,10 @@ class Facts:
         """Return sentence `number`; 0 is the title."""
         return self.sentences[number - 1] if number else self.title
 
+    def cited(self, number: int | None) -> tuple[int, str] | None:
+        """Return number and text of a sentence, as a finding cites it; None of None."""
+        return None if number is None else (number, self.quote(number))
+
     @cached_property
     def quantities(self) -> tuple[Sourced, ...]:
         """Every quantity with its sentence, in reading order; offsets are within the sentence."""

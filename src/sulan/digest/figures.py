@@ -8,13 +8,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Literal
 
 from sulan.digest import directions, names, quantities
 from sulan.digest.directions import Direction
 from sulan.digest.facts import Facts, Sourced, digits, rounded
-from sulan.digest.finding import Finding, Severity, Verdict
+from sulan.digest.finding import Finding, Severity, Verdict, make
 from sulan.digest.notation import rewrite
 from sulan.digest.quantities import Quantity
 from sulan.digest.units import MEASURES, SAME_DIMENSION, THINGS, UNITS
@@ -68,7 +68,7 @@ def check(
     found = quantities.find(text, language)
     pointing = directions.find(text) if found else ()
     findings, used = [], set()
-    for quantity, following in pairwise((*found, None)):
+    for quantity, following in zip_longest(found, found[1:]):
         if quantity.in_name:
             continue  # the name is checked as a name
         finding, fact = _judge(quantity, facts, language)
@@ -245,16 +245,8 @@ def _turned(quantity: Quantity, fact: Sourced, pointing: Sequence[Direction], fa
     if meant is None:
         return None
     reason = f"the source says {meant.text!r} of this number, the text {said.text!r}"
-    return Finding(
-        verdict="direction_error",
-        severity="error",
-        start=said.start,
-        end=said.end,
-        piece=said.text,
-        sentence=fact.sentence,
-        quote=facts.quote(fact.sentence),
-        reason=reason,
-    )
+    source = facts.cited(fact.sentence)
+    return make("direction_error", "error", (said.start, said.end), said.text, source=source, reason=reason)
 
 
 def _finding(
@@ -268,14 +260,6 @@ def _finding(
     reason: str = "",
 ) -> Finding:
     piece = quantity.text if quantity else fact.quantity.text if fact else ""
-    return Finding(
-        verdict=verdict,
-        severity=severity,
-        start=quantity.start if quantity else 0,
-        end=quantity.end if quantity else 0,
-        piece=piece,
-        sentence=fact.sentence if fact else None,
-        quote=facts.quote(fact.sentence) if fact else "",
-        suggestion=suggestion,
-        reason=reason,
-    )
+    span = (quantity.start, quantity.end) if quantity else (0, 0)
+    source = facts.cited(fact.sentence) if fact else None
+    return make(verdict, severity, span, piece, source=source, suggestion=suggestion, reason=reason)

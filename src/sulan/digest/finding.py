@@ -81,6 +81,31 @@ class Finding:
         return replace(self, start=self.start + offset, end=self.end + offset)
 
 
+def make(
+    verdict: Verdict,
+    severity: Severity,
+    span: tuple[int, int],
+    piece: str,
+    *,
+    source: tuple[int, str] | None = None,
+    suggestion: str = "",
+    reason: str = "",
+) -> Finding:
+    """Return a finding on `piece` at `span`; `source` is the number and text of the sentence it rests on."""
+    number, quote = source if source is not None else (None, "")
+    return Finding(
+        verdict=verdict,
+        severity=severity,
+        start=span[0],
+        end=span[1],
+        piece=piece,
+        sentence=number,
+        quote=quote,
+        suggestion=suggestion,
+        reason=reason,
+    )
+
+
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that make a text unfit to print."""
     return tuple(finding for finding in findings if finding.severity == "error")

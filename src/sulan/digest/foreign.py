@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from sulan.digest.finding import Finding
+from sulan.digest.finding import Finding, make
 
 Kind = Literal["main_work", "highlights", "keywords", "scores", "rest"]
 
@@ -25,6 +26,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("main_work", re.compile(r"主要工作|工作概述|工作内容|main work|contribution", re.IGNORECASE)),
 )
 _PAPER_LINK = re.compile(r"huggingface\.co/papers/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
+_NOWHERE = (0, 0)
 _ONLY_LINK = re.compile(r"\[[^\]\n]*\]\([^)\s]*\)")
 _BOLD_LINE = re.compile(r"\*\*([^*\n]{1,80})\*\*[ ]?[:：]?")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -112,12 +114,19 @@ def parse(text: str) -> tuple[ForeignPaper, ...]:
         i for i, token in enumerate(tokens) if token.type == "heading_open" and token.tag in ("h1", "h2")
     ]
     papers = []
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for start, end in pairwise([*starts, len(tokens)]):
         if tokens[start].tag == "h2":
             paper = _paper(tokens[start:end], body)
             if paper is not None:
                 papers.append(paper)
     return tuple(papers)
+
+
+def language(papers: tuple[ForeignPaper, ...]) -> Literal["zh", "en"]:
+    """Return the language of the section headings: quoted sentences on a Chinese page may all be English."""
+    headings = [section.heading for paper in papers for section in paper.sections]
+    chinese = sum(_CHINESE.search(heading) is not None for heading in headings)
+    return "zh" if chinese > len(headings) / 2 else "en"
 
 
 def _without_front_matter(lines: list[str]) -> list[str]:
@@ -212,25 +221,33 @@ def shape(papers: tuple[ForeignPaper, ...]) -> Iterator[tuple[str, int, Finding]
         style = _style(paper)
         if style != usual:
             reason = f"sections are marked as {style}, in most papers as {usual}"
-            yield paper.id, paper.line, _of_form("section_form", style, reason)
+            yield paper.id, paper.line, make("section_form", "warning", _NOWHERE, style, reason=reason)
     for kind, _ in _KINDS:
         wordings = _first_uses((s.heading, s.line) for p in papers for s in p.sections if s.kind == kind)
         if len(wordings) > 1:
             reason = f"the section {kind} is headed in {len(wordings)} ways: " + " | ".join(wordings)
-            yield "", list(wordings.values())[1], _of_form("section_form", list(wordings)[1], reason)
+            yield (
+                "",
+                list(wordings.values())[1],
+                make("section_form", "warning", _NOWHERE, list(wordings)[1], reason=reason),
+            )
     forms = _first_uses(
         (form, block.line) for paper in papers for block in paper.blocks("scores") for form in _forms(block)
     )
     if len(forms) > 1:
         reason = f"scores are written in {len(forms)} ways: " + " | ".join(forms)
-        yield "", list(forms.values())[1], _of_form("score_form", list(forms)[1], reason)
+        yield (
+            "",
+            list(forms.values())[1],
+            make("score_form", "warning", _NOWHERE, list(forms)[1], reason=reason),
+        )
     for paper in papers:
         for block in paper.blocks("scores"):
             for match in _SCORE.finditer(block.text):
                 value = float(match.group(4))
                 if not 1 <= value <= 5 or value * 2 != int(value * 2):
                     reason = "not on the scale of 1 to 5 in half steps"
-                    finding = _of_form("score_form", match.group().strip(), reason, severity="error")
+                    finding = make("score_form", "error", _NOWHERE, match.group().strip(), reason=reason)
                     yield paper.id, block.line, finding
 
 
@@ -254,13 +271,3 @@ def _forms(block: Block) -> Iterator[str]:
         gap = " " if colon.startswith(" ") else ""
         reason = f"{rest.strip()[0]}…" if rest.strip() and not rest.strip()[0].isalnum() else ""
         yield f"{gap}：{blank}N{scale or ''}{reason}"
-
-
-def _of_form(
-    verdict: Literal["section_form", "score_form"],
-    piece: str,
-    reason: str,
-    *,
-    severity: Literal["error", "warning"] = "warning",
-) -> Finding:
-    return Finding(verdict=verdict, severity=severity, start=0, end=0, piece=piece, reason=reason)

@@ -16,7 +16,7 @@ from sulan.digest.extraction import EMPTY_WORDS
 MAX_KEYWORDS = 5
 """As many as in the digest this project started from."""
 
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*")
+_TOKEN = re.compile(r"(?<![0-9])[A-Za-z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*")  # not the B of "8B parameters"
 _BREAK = re.compile(r"[^\w\s./-]|[.](?=\s|$)|\s-{1,3}\s")
 _LATEX = re.compile(r"\\[a-zA-Z]+\s*|[{}$]")
 _VERBAL = re.compile(

@@ -35,7 +35,9 @@ def write(value: float, *, scale: str = "") -> str:
     ('2500亿', '1.3B', '0.5')
     """
     mantissa = value / SCALES[scale.lower()] if scale else value
-    if scale and not 0.1 <= mantissa < (10000 if not scale.isascii() else 1000):
+    # 2500亿 reads well, 1300百万 and 1300B do not.
+    most = 10000 if scale in ("万", "亿", "万亿") else 1000 if scale.isascii() else 100
+    if scale and not 0.1 <= mantissa < most:
         family = ("万亿", "亿", "万") if not scale.isascii() else ("T", "B", "M", "K")
         if scale.isascii() and len(scale) > 1:
             family = ("trillion", "billion", "million", "thousand")

@@ -32,7 +32,7 @@ _SMALL = (
 )
 _LARGE = "hundred|thousand|million|billion|trillion"
 _PARTS = "third|quarter|fifth|sixth|seventh|eighth|ninth|tenth"
-_PART_VALUES = dict(zip(_PARTS.split("|"), range(3, 11), strict=True))
+_PART_VALUES: dict[str, int] = dict(zip(_PARTS.split("|"), range(3, 11), strict=True))
 _CHINESE = "零〇一二两三四五六七八九十百千万亿点"
 
 # The first line spares every other character the walk through all alternatives.
@@ -206,7 +206,7 @@ def _fraction(match: re.Match[str]) -> tuple[str, float]:
 def _part(match: re.Match[str]) -> tuple[str, float]:
     count, part = re.split(r"[ -]", match.group().lower())
     above = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4}[count]
-    return "percent", 100 * above / _PART_VALUES[part.removesuffix("s")]
+    return "percent", 100 * above / _PART_VALUES[str(part).removesuffix("s")]
 
 
 def _parts(match: re.Match[str]) -> tuple[str, float]:

@@ -48,8 +48,8 @@ def verify(
     input
         The papers, in any form that `sulan digest fetch --input` reads; the Hub's JSON array for one.
     language
-        In which a Markdown digest is written. Default: Chinese if it holds more Chinese characters than Latin
-        words. An edition says it of every passage.
+        In which a Markdown digest is written. Default: that of its section headings. An edition says it of every
+        passage.
     notes
         List also what is only worth knowing, such as numbers of the abstract that the digest leaves out.
 
@@ -109,13 +109,12 @@ def _of_markdown(
 ) -> tuple[list[Located], int]:
     from sulan.digest import foreign
     from sulan.digest.facts import Facts
-    from sulan.digest.wording import mostly_chinese
     from sulan.errors import InputError
 
     shown = foreign.parse(text)
     if not shown:
         raise InputError(f"no paper found in {digest}", hint="a paper is a second-level heading (##)")
-    spoken = language or ("zh" if mostly_chinese(text) else "en")
+    spoken = language or foreign.language(shown)
     found = [
         Located(paper=paper, place=str(line), finding=finding)
         for paper, line, finding in foreign.shape(shown)
@@ -167,10 +166,10 @@ def _of_paper(
 def _of_block(
     block: "Block", facts: "Facts", paper: "Paper", language: Literal["zh", "en"]
 ) -> "Sequence[Finding]":
-    from sulan.digest import checks
+    from sulan.digest import checks, figures
 
     if block.quoted and checks.is_quote(block.prose, facts):
-        return ()
+        return figures.check(block.prose, facts, language="en")
     return checks.check(
         block.prose,
         facts,
@@ -221,12 +220,12 @@ def _of_edition(edition: "Edition", papers: dict[str, "Paper"]) -> tuple[list[Lo
 
 
 def _of_passage(passage: "Passage", facts: "Facts", paper: "Paper") -> "Sequence[Finding]":
-    from sulan.digest import checks
+    from sulan.digest import checks, figures
 
     extracted = passage.origin == "extractive" and passage.language == "en" and passage.evidence
     if extracted and checks.is_quote(passage.text, facts):
-        return ()
-    findings = checks.check(
+        return figures.check(passage.text, facts, language="en")
+    return checks.check(
         passage.text,
         facts,
         language=passage.language,
@@ -234,7 +233,6 @@ def _of_passage(passage: "Passage", facts: "Facts", paper: "Paper") -> "Sequence
         links=_links(paper),
         worded=passage.origin == "model",
     )
-    return findings
 
 
 def _links(paper: "Paper") -> tuple[str, ...]:
@@ -253,9 +251,9 @@ def _missing(paper: "Paper", severity: Literal["error", "note"]) -> Located:
 def _plain(
     verdict: "Verdict", severity: Literal["error", "warning", "note"], piece: str, reason: str
 ) -> "Finding":
-    from sulan.digest.finding import Finding
+    from sulan.digest.finding import make
 
-    return Finding(verdict=verdict, severity=severity, start=0, end=0, piece=piece, reason=reason)
+    return make(verdict, severity, (0, 0), piece, reason=reason)
 
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -268,6 +266,9 @@ def _report(digest: Path, found: Sequence[Located], *, papers: int, notes: bool)
     wrong = [
         each for each in found if each.finding.severity == "error" and each.finding.verdict in _WRONG_NUMBERS
     ]
+    doubtful = sum(
+        each.finding.severity == "warning" and each.finding.verdict in _WRONG_NUMBERS for each in found
+    )
     listed = sorted(
         (each for each in found if each.finding.severity in ("error", "warning", "note")[: 2 + notes]),
         key=lambda each: _ORDER[each.finding.severity],
@@ -291,7 +292,7 @@ def _report(digest: Path, found: Sequence[Located], *, papers: int, notes: bool)
         title=f"digest verify {digest.name}",
         summary={
             "papers": papers,
-            "numbers checked": sum(passed.values()) + len(wrong) + _doubtful(found),
+            "numbers checked": sum(passed.values()) + doubtful + len(wrong),
             "numbers supported": passed["supported"],
             "numbers rounded": passed["approximate_ok"],
             "wrong numbers": len(wrong),
@@ -302,12 +303,4 @@ def _report(digest: Path, found: Sequence[Located], *, papers: int, notes: bool)
         tables=(Table(title="Findings", columns=columns, rows=rows),) if rows else (),
         notes=(f"{severities['note']} notes are not listed; --notes lists them.",) if hidden else (),
         exit_code=1 if severities["error"] else 0,
-    )
-
-
-def _doubtful(found: Sequence[Located]) -> int:
-    """Return how many numbers got a warning or a note of their own."""
-    return sum(
-        each.finding.verdict in _WRONG_NUMBERS and each.finding.severity in ("warning", "note")
-        for each in found
     )

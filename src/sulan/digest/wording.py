@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from sulan.digest.facts import Facts
-from sulan.digest.finding import Finding, Severity, Verdict
+from sulan.digest.finding import Finding, Severity, Verdict, make
 
 MAX_COPIED = 25
 """Consecutive tokens of the abstract that a worded field may repeat: a long clause, less than a sentence."""
@@ -24,6 +24,10 @@ _STOPS = "。！？.!?"
 _ELLIPSES = ("…", "...", "。。。")
 _INNER_STOP = re.compile(r"[，。；！？,;]|[.!?](?=\s)")
 _DANGLING = tuple("，、；：,;:（([【《“‘-—")
+_UNFINISHED = re.compile(
+    r"[了的地得和与及在对为以从将把被具并或而于向使]$|\b(?:the|an?|of|to|and|or|with|for|in|on|by|that|which|is|are|as)$",
+    re.IGNORECASE,
+)
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _OTHER = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u0400-\u04ff\u0600-\u06ff\u0e00-\u0e7f]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -38,7 +42,8 @@ def cut(text: str, *, item: bool = False) -> tuple[Finding, ...]:
     text
         One paragraph or list item.
     item
-        A list item without any inner punctuation is a phrase and needs no full stop.
+        A list item without any inner punctuation is a phrase and needs no full stop, unless its last word asks
+        for another one.
 
     Examples
     --------
@@ -51,11 +56,12 @@ def cut(text: str, *, item: bool = False) -> tuple[Finding, ...]:
     if not bare:
         return ()
     whole = bare[-1] in _STOPS and not bare.endswith(_ELLIPSES)
-    phrase = item and not _INNER_STOP.search(bare) and not bare.endswith((*_DANGLING, *_ELLIPSES))
+    open_end = bare.endswith((*_DANGLING, *_ELLIPSES)) or _UNFINISHED.search(bare[-8:])
+    phrase = item and not _INNER_STOP.search(bare) and not open_end
     if whole or phrase:
         return ()
     start = max(0, len(bare) - 12)
-    return (_found("cut_text", "error", text, start, len(bare), "the text has no end"),)
+    return _at("cut_text", "error", text, (start, len(bare)), "the text has no end")
 
 
 def language(text: str, wanted: Literal["zh", "en"]) -> tuple[Finding, ...]:
@@ -84,12 +90,7 @@ def language(text: str, wanted: Literal["zh", "en"]) -> tuple[Finding, ...]:
         return ()
     share = chinese / total
     reason = f"{share:.0%} of it is Chinese, where {wanted!r} is wanted"
-    return (_found("wrong_language", "error", text, 0, min(len(text), 30), reason),)
-
-
-def mostly_chinese(text: str) -> bool:
-    """Return whether a page holds more Chinese characters than Latin words."""
-    return len(_CHINESE.findall(text)) > len(_LATIN.findall(text))
+    return _at("wrong_language", "error", text, (0, 30), reason)
 
 
 def length(text: str, *, least: int = 1, most: int) -> tuple[Finding, ...]:
@@ -100,12 +101,12 @@ def length(text: str, *, least: int = 1, most: int) -> tuple[Finding, ...]:
     >>> [f.verdict for f in length("", most=10)], [f.verdict for f in length("x" * 11, most=10)]
     (['too_short'], ['too_long'])
     """
-    if len(text.strip()) < least:
-        reason = f"{len(text.strip())} characters, at least {least} wanted"
-        return (_found("too_short", "error", text, 0, len(text), reason),)
     if len(text) > most:
         reason = f"{len(text)} characters, at most {most} wanted"
-        return (_found("too_long", "error", text, most, min(len(text), most + 30), reason),)
+        return _at("too_long", "error", text, (most, most + 30), reason)
+    if len(text.strip()) < least:
+        reason = f"{len(text.strip())} characters, at least {least} wanted"
+        return _at("too_short", "error", text, (0, len(text)), reason)
     return ()
 
 
@@ -136,7 +137,7 @@ def copied(text: str, facts: Facts, *, most: int = MAX_COPIED) -> tuple[Finding,
         last = hit
     start, end = tokens[hits[0]].start(), tokens[last + window - 1].end()
     reason = f"{last - hits[0] + window} tokens in a row stand in the abstract, at most {most} wanted"
-    return (_found("copied", "warning", text, start, end, reason),)
+    return _at("copied", "warning", text, (start, end), reason)
 
 
 @lru_cache(maxsize=64)  # every field of a paper is compared with one abstract
@@ -145,7 +146,8 @@ def _runs(abstract: str, window: int) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(source[i : i + window]) for i in range(len(source) - window + 1))
 
 
-def _found(verdict: Verdict, severity: Severity, text: str, start: int, end: int, reason: str) -> Finding:
-    return Finding(
-        verdict=verdict, severity=severity, start=start, end=end, piece=text[start:end], reason=reason
-    )
+def _at(
+    verdict: Verdict, severity: Severity, text: str, span: tuple[int, int], reason: str
+) -> tuple[Finding, ...]:
+    start, end = span[0], min(span[1], len(text))
+    return (make(verdict, severity, (start, end), text[start:end], reason=reason),)
