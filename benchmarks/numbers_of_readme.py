@@ -45,3 +45,18 @@ def ratios(room: str) -> str:
     metrics = {metric["name"]: metric["value"] for metric in made["metrics"]}
     said = [text.format(metrics[name]) for name, text in RATIOS.get(room, ()) if name in metrics]
     return f"{'; '.join(said)} ({made['end'][:10]})" if said else ""
+
+
+def measured(room: str) -> str:
+    """Return every metric of a room's benchmark as a table, with machine, command and date."""
+    made = record.read(RECORDS / room)
+    machine = made["environment"]
+    lines = [
+        f"Measured on {made['end'][:10]} with `python benchmarks/{room}.py`, {machine['cpu']}, "
+        f"{machine['cores']} cores, Python {machine['python']}:",
+        "",
+        "| what | value | scale |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {metric['name']} | {metric['value']} | {metric['scale']} |" for metric in made["metrics"]]
+    return "\n".join(lines)

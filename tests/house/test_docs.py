@@ -59,7 +59,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_readme_names_what_make_can_do() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`?make ([a-z]+)", (ROOT / "README.md").read_text()))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z]+)", (ROOT / "README.md").read_text()))
     assert named <= targets
     assert {"demo", "test"} <= named
 
