@@ -200,8 +200,7 @@ def test_an_edition_with_a_wrong_number_names_the_field(tmp_path: Path, papers: 
     path.write_text(wrong, encoding="utf-8")
     report = sulan.digest.verify(path, input=papers)
     assert report.exit_code == 1
-    found = {(row[1], row[6]) for row in _rows(report, "scale_error") for row in [("", *row, "")]}
-    assert {row[1] for row in _rows(report, "scale_error")} >= {"zh.main_work", "en.main_work"}, found
+    assert {row[1] for row in _rows(report, "scale_error")} >= {"zh.main_work", "en.main_work"}
     page = tmp_path / "page.md"
     page.write_text(markdown(Edition.model_validate_json(wrong), "zh"), encoding="utf-8")
     assert sulan.digest.verify(page, input=papers).summary["wrong numbers"] != 0
@@ -246,7 +245,7 @@ def test_the_issue_this_project_started_from(shared: Path) -> None:
     assert str(source).startswith("[S3] ")
     assert "create a new 1.3 billion parameter model" in str(source)
     assert report.summary["wrong numbers"] == 1
-    assert report.summary["numbers supported"] == report.summary["numbers checked"] - 1 == 20
+    assert (report.summary["numbers checked"], report.summary["numbers supported"]) == (21, 20)
     assert [(row[0], row[1]) for row in _rows(report, "cut_text")] == [
         ("2309.05519", "73"),
         ("2309.04564", "106"),
