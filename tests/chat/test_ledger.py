@@ -109,9 +109,9 @@ def test_the_bound_of_a_prompt_is_above_its_bytes(text: str, extra: int) -> None
 def test_a_limit_without_a_price_is_said_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     with FakeServer() as server:
-        settings = chat.ChatSettings(base_url=server.url, max_cost=1.0, replay=False)
+        settings = chat.ChatSettings(base_url=server.url, replay=False)
         with pytest.raises(InputError, match="price of openai:m is not known") as caught:
-            chat.open("openai:m", settings)
+            chat.open("openai:m", settings, max_cost=1.0)
         assert server.calls == 0
     assert "price_in" in caught.value.hint
 
@@ -119,10 +119,8 @@ def test_a_limit_without_a_price_is_said_before_anything_is_sent(monkeypatch: py
 def test_a_failed_call_costs_nothing_and_frees_its_reservation() -> None:
     with FakeServer() as server:
         server.fault("first", Status(400))
-        settings = chat.ChatSettings(
-            base_url=server.url, max_cost=0.0003, price_in=1, price_out=1, replay=False
-        )
-        with chat.open("openai:m", settings) as session:
+        settings = chat.ChatSettings(base_url=server.url, price_in=1, price_out=1, replay=False)
+        with chat.open("openai:m", settings, max_cost=0.0003) as session:
             for text in ("first", "second"):  # together they would be over the limit
                 outcome = next(in_order(session.reply, [ask(text)], concurrency=1))
                 assert (outcome.error is None) == (text == "second")
@@ -138,10 +136,10 @@ def test_tokens_that_the_server_does_not_tell_count_at_their_bound() -> None:
 
 
 def test_cached_replies_cost_nothing(tmp_path: Path) -> None:
-    settings = {"cache": tmp_path / "c", "max_cost": 0.0003, "price_in": 1.0, "price_out": 1.0}
     with FakeServer() as server:
         server.fault("x", Text("y"), times=None)
-        with chat.open("openai:m", chat.ChatSettings(base_url=server.url, **settings)) as session:
+        settings = chat.ChatSettings(base_url=server.url, cache=tmp_path / "c", price_in=1.0, price_out=1.0)
+        with chat.open("openai:m", settings, max_cost=0.0003) as session:
             for _ in range(20):
                 session.reply(ask())
             summary = session.ledger.summary()
@@ -151,7 +149,7 @@ def test_cached_replies_cost_nothing(tmp_path: Path) -> None:
 def test_local_models_are_free(tmp_path: Path) -> None:
     script = tmp_path / "s.jsonl"
     script.write_text('{"match": "x", "reply": "y"}')
-    with chat.open(f"scripted:{script}", chat.ChatSettings(max_cost=0.0)) as session:
+    with chat.open(f"scripted:{script}", max_cost=0.0) as session:
         session.reply(ask())
         assert session.ledger.cost == 0.0
 

@@ -151,8 +151,9 @@ def test_a_sentence_that_speaks_to_the_machine_is_left_out_and_told(tmp_path: Pa
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, arguments: dict[str, Any], says: str) -> None:
+    given: dict[str, Any] = {"date": DAY, "out": tmp_path / "out", "input": papers(tmp_path), **arguments}
     with pytest.raises(InputError) as refused:
-        sulan.digest.write(**{"date": DAY, "out": tmp_path / "out", "input": papers(tmp_path), **arguments})
+        sulan.digest.write(**given)
     assert says in refused.value.message
     assert "\n" not in refused.value.message
     assert not (tmp_path / "out").exists()

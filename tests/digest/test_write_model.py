@@ -54,9 +54,9 @@ def papers(folder: Path, subjects: list[str]) -> Path:
 
 
 def write(out: Path, server: FakeServer, *, subjects: list[str], **settings: Any) -> Report:
-    chat = ChatSettings(
-        **{"base_url": server.url, "retries": 1, "cache": out.parent / "cache.sqlite3", **settings}
-    )
+    cache = out.parent / "cache.sqlite3"
+    given: dict[str, Any] = {"base_url": server.url, "retries": 1, "cache": cache, **settings}
+    chat = ChatSettings(**given)
     return sulan.digest.write(
         DAY, out=out, input=papers(out.parent, subjects), engine="openai:fake", lang=("zh", "en"), chat=chat
     )

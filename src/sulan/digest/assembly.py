@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from sulan.digest import scores
 from sulan.digest.edition import Edition, Entry, Language, Measurement, Method, Summary
+from sulan.digest.facts import Facts
 from sulan.digest.paper import Paper
 from sulan.errors import BrokenArtefact
 from sulan.papers import card, claims
@@ -31,6 +32,8 @@ class Composed:
     engine: str
     prompt_version: str = ""
     fallbacks: tuple[str, ...] = ()
+    facts: Facts | None = None
+    """Of the paper, where they were read for checking."""
 
 
 def methods(papers: Sequence[Paper]) -> dict[str, Method]:

@@ -91,6 +91,7 @@ def written(paper: Paper, *, languages: tuple[Language, ...], chat: "Chat") -> C
         engine=engine_name(chat),
         prompt_version=prompt.VERSION,
         fallbacks=result.fallbacks,
+        facts=facts,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from sulan.chat import Message, Request
 from sulan.digest.edition import SCORE_NAMES, Language
@@ -31,7 +31,7 @@ takes up to about one token a character)."""
 _LANGUAGE_NAMES: dict[Language, str] = {"zh": "Simplified Chinese", "en": "English"}
 
 
-STEPS = [step / 2 for step in range(2, 11)]
+STEPS: list[JsonValue] = [step / 2 for step in range(2, 11)]
 """Values of a score: 1 to 5 in half steps."""
 
 # The schema says that nothing else may come, so that a server that enforces it stops there; a reply that has more
@@ -92,7 +92,8 @@ def reply_model(languages: tuple[Language, ...], sentences: int) -> type[BaseMod
     fields: dict[str, Any] = {
         "keywords": (Annotated[tuple[Term, ...], Field(min_length=1, max_length=5)], ...)
     }
-    fields |= {name: (opinion, ...) for name in SCORE_NAMES}
+    for name in SCORE_NAMES:
+        fields[name] = (opinion, ...)
     for language in languages:
         fields[f"main_work_{language}"] = (work, ...)
         lights = Annotated[tuple[light, ...], Field(min_length=1, max_length=3)]

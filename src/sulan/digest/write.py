@@ -79,7 +79,7 @@ def write(
     """
     config = dict(locals())
     from sulan import chat as chats
-    from sulan.digest import assembly, composition, listing, notices, render
+    from sulan.digest import assembly, composition, inspection, listing, notices, render
     from sulan.runs import outputs
     from sulan.runs.record import now, record
 
@@ -122,9 +122,17 @@ def write(
         for reason in (*listed.problems, *reasons):
             run.partial(reason)
         usage = session.ledger.summary() if session else {}
+        scale = f"{len(papers)} papers, {edition.engine}, {' and '.join(languages)}"
+        found, _ = inspection.of_edition(
+            edition,
+            {paper.id: paper for paper in papers},
+            known={each.paper.id: each.facts for each in composed if each.facts},
+        )
+        for name, value in inspection.measure(edition, found).items():
+            run.metric(name, value, scale=scale)
         for name, value in usage.items():
-            run.metric(f"chat.{name}", value, scale=f"{len(papers)} papers")
-        run.metric("papers", len(papers), scale="one day")
+            if value is not None:
+                run.metric(f"chat.{name}", value, scale=scale)
     return _report(edition, out=out, usage=usage, problems=(*listed.problems, *reasons))
 
 
