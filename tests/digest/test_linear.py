@@ -66,7 +66,8 @@ def test_ten_times_the_text_is_not_a_hundred_times_the_work(reader: str, shape: 
     read, size = READERS[reader]
     # A fifteenth of a second is noise on a busy machine; below it nothing is worth comparing.
     small = max(_seconds(read, _text(shape, size // 10)), 1 / 150)
-    assert _seconds(read, _text(shape, size)) < 40 * small
+    # Another process may slow one try down; a quadratic pattern is slow in all of them.
+    assert any(_seconds(read, _text(shape, size)) < 40 * small for _ in range(5))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
