@@ -6,7 +6,7 @@
 from pathlib import Path
 
 from sulan.errors import MissingFile
-from sulan.papers import card
+from sulan.papers import card, claims
 from sulan.papers.room import rooms
 from sulan.runs import record
 
@@ -59,4 +59,14 @@ def measured(room: str) -> str:
         "| --- | --- | --- |",
     ]
     lines += [f"| {metric['name']} | {metric['value']} | {metric['scale']} |" for metric in made["metrics"]]
+    return "\n".join(lines)
+
+
+def claims_beside_measurements(room: str) -> str:
+    """Return a room's card as a table: what its paper says, what was measured here, at which scale."""
+    rows = claims.measured(card.all_cards()[room], claims.records())
+    lines = ["| claim | says | measured here | scale |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {row.says} | {row.value} ({row.source}) | {row.measured} | {row.scale or '-'} |" for row in rows
+    ]
     return "\n".join(lines)
