@@ -150,7 +150,7 @@ def edition(
         "day": day,
         "state": "complete",
         "revision": 1,
-        "source": "Hugging Face Daily Papers",
+        "source": "hf",
         "languages": languages,
         "engine": "extractive" if extractive else "openai:example-1",
         "updated": UPDATED,

@@ -133,6 +133,5 @@ def hostile(draw: st.DrawFn) -> Edition:
     return editions.edition(
         entries=(entry,),
         engine=said[10],
-        source=said[11],
-        notices={"zh": (said[12],), "en": (said[13],)},
+        notices={"zh": (said[11],), "en": (said[12],)},
     )

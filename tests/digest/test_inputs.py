@@ -152,7 +152,7 @@ def test_an_edition_of_ours(tmp_path: Path) -> None:
             "day": "2026-05-18",
             "state": "complete",
             "revision": 1,
-            "source": "the Hub",
+            "source": "hf",
             "languages": ["en"],
             "engine": "extractive",
             "updated": "2026-05-18T12:00:00Z",

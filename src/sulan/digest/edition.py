@@ -142,7 +142,7 @@ class Edition(_Frozen):
     revision
         Starts at 1; grows by one when a later write changes any entry.
     source
-        Where the list came from, in words for the reader.
+        Where the list came from; `shipped` is the day that comes with Sulan.
     notices
         Lines for the reader: that quoted sentences stay English, that abstracts are reworded, ...
     considered
@@ -153,7 +153,7 @@ class Edition(_Frozen):
     day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     state: Literal["open", "complete"]
     revision: int = Field(ge=1)
-    source: str
+    source: Literal["hf", "arxiv", "file", "shipped"]
     languages: tuple[Language, ...] = Field(min_length=1)
     engine: str
     updated: str

@@ -8,16 +8,10 @@ from typing import Literal
 
 from sulan.digest import days, inputs, snapshots, stored
 from sulan.digest.paper import Paper
+from sulan.digest.records import Source
 from sulan.digest.store import Store
 from sulan.errors import BackendError, InputError, MissingFile
 from sulan.runs import folders
-
-SOURCES = {
-    "hf": "Hugging Face Daily Papers",
-    "arxiv": "arXiv",
-    "file": "a file",
-    "shipped": "the day that ships with Sulan",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +25,7 @@ class Listed:
     state
         `open` while the list may still grow.
     source
-        Key of `SOURCES`.
+        As in `Edition`.
     listed_at
         ISO 8601: when the list was fetched; of a file or the shipped day, the day itself.
     remarks
@@ -42,7 +36,7 @@ class Listed:
 
     papers: tuple[Paper, ...]
     state: Literal["open", "complete"]
-    source: str
+    source: Source
     listed_at: str
     remarks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -108,7 +108,7 @@ def write(
             composed,
             day=date,
             state=listed.state,
-            source=listing.SOURCES[listed.source],
+            source=listed.source,
             engine=composition.engine_name(session),
             languages=languages,
             notices=notices.of(composed, listed=listed, languages=languages),
