@@ -27,6 +27,7 @@ sys.path[0] = str(ROOT / "tests")  # in place of this folder, whose digest.py wo
 import sulan  # noqa: E402
 from chat.fake_server import FakeServer  # noqa: E402
 from digest import fake_model  # noqa: E402
+from digest.labels import MAIN_WORK  # noqa: E402
 from sulan.chat import ChatSettings  # noqa: E402
 from sulan.digest import checks, extraction, facts, inputs, keywords, sentences, stored  # noqa: E402
 from sulan.digest.paper import Paper  # noqa: E402
@@ -35,19 +36,6 @@ from sulan.runs.record import Run, record  # noqa: E402
 
 ROUNDS = 7
 LATENCY, PAPERS, CONCURRENCY = 0.2, 50, 8
-
-# Sentences, from 1, that a reader accepts as what was done: the labels of tests/digest/test_extraction.py, for
-# the real abstracts. The shipped day is reworded, so it is only timed.
-ACCEPTABLE = {
-    "2309.05463": {3},
-    "2309.05519": {3, 4},
-    "2309.04564": {4, 5},
-    "2309.04827": {1, 2},
-    "2309.04662": {1, 3},
-    "2309.05516": {6, 7},
-    "2309.04663": {4},
-    "2309.04581": {2},
-}
 
 
 def cpu(function: Callable[[], object]) -> float:
@@ -93,7 +81,7 @@ def measure_sentences(papers: tuple[Paper, ...], run: Run) -> None:
     run.metric("sentence.ms", round(1e3 * mine / count, 3), scale=scale)
     run.metric("sentence.ratio.summa", round(theirs / mine, 2), scale=scale)
     if all(paper.source == "file" for paper in papers):
-        right = [sum(n in ACCEPTABLE[i] for i, n in chosen().items()) for chosen in (ours, peer)]
+        right = [sum(n in MAIN_WORK[i] for i, n in chosen().items()) for chosen in (ours, peer)]
         show("right main-work sentence, ours", right[0], f"of {count}")
         show("right main-work sentence, summa", right[1], f"of {count}")
         run.metric("sentence.right", right[0], scale=f"{count} real abstracts, labelled by hand")

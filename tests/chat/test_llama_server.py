@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
+from chat import llama
 from sulan import chat
 from sulan.chat import gguf, lenient_json, structured
 from sulan.chat.protocol import Message, Request
@@ -39,16 +40,8 @@ def model() -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(model: Path) -> Iterator[Any]:
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.n_ctx = 1024
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.n_parallel = 1
-    params.warmup = False
-    params.verbosity = 0
-    params.api_keys = ["sk-local"]
-    yield xllamacpp.Server(params)
+def server() -> Iterator[Any]:
+    yield llama.serve(context=1024)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +52,7 @@ def local(model: Path) -> Iterator[chat.Chat]:
 
 @pytest.fixture
 def remote(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[chat.Chat]:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    monkeypatch.setenv("OPENAI_API_KEY", llama.KEY)
     settings = chat.ChatSettings(base_url=server.listening_address, replay=False)
     with chat.open("openai:smollm2", settings) as session:
         yield session

@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 
 import sulan
-from sulan.chat import ChatSettings, gguf
+from chat import llama
+from sulan.chat import ChatSettings
 from sulan.digest import checks
 from sulan.digest.edition import SCORE_NAMES, Edition
 from sulan.digest.facts import Facts
 from sulan.digest.finding import errors
-from sulan.errors import MissingFile
-
-xllamacpp = pytest.importorskip("xllamacpp", reason="the extra gguf is not installed")
 
 pytestmark = [pytest.mark.xdist_group("llama"), pytest.mark.timeout(300)]
 
@@ -30,25 +28,13 @@ PAPER = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    try:
-        model = gguf.smollm2()
-    except MissingFile as error:
-        pytest.skip(f"{error}: {error.hint}")
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.n_ctx = 4096
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.n_parallel = 1
-    params.warmup = False
-    params.verbosity = 0
-    params.api_keys = ["sk-local"]
-    yield xllamacpp.Server(params)
+    yield llama.serve(context=4096)
 
 
 def test_what_so_small_a_model_gets_wrong_falls_back(
     server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    monkeypatch.setenv("OPENAI_API_KEY", llama.KEY)
     (tmp_path / "papers.json").write_text(json.dumps([PAPER]))
     report = sulan.digest.write(
         "2023-09-12",
