@@ -277,7 +277,11 @@ def test_serving_listens_on_loopback_until_interrupted(stored, tmp_path):
         with urllib.request.urlopen(address[0]) as answer:
             assert "2023-09-12" in answer.read().decode()
         running.send_signal(signal.SIGINT)
-        assert running.stdout.read() == f"digest site {stored}\n"
+        try:
+            said, _ = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert said == f"digest site {stored}\n"
     assert running.returncode == 0
 
 
