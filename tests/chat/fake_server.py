@@ -101,6 +101,8 @@ class FakeServer:
         Keys of the request body that the server does not take: it answers 400 and names the key.
     formats
         Values of `response_format.type` that it takes; others get a 400.
+    models
+        Names that it lists under `/models`.
     """
 
     def __init__(
@@ -111,12 +113,14 @@ class FakeServer:
         headers: Mapping[str, str] | None = None,
         refuses: tuple[str, ...] = (),
         formats: tuple[str, ...] = ("json_schema", "json_object"),
+        models: tuple[str, ...] = ("fake-1",),
     ) -> None:
         self.answer = answer
         self.latency = latency
         self.headers = dict(headers or {})
         self.refuses = refuses
         self.formats = formats
+        self.models = models
         self.bodies: list[Body] = []
         self.authorizations: list[str | None] = []
         self.connections = 0
@@ -204,6 +208,10 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
         def setup(self) -> None:
             super().setup()
             fake.connections += 1
+
+        def do_GET(self) -> None:
+            listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in fake.models]}
+            self._write(200, json.dumps(listed).encode(), "application/json", {})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

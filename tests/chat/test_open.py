@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chat.fake_server import FakeServer
 from sulan import chat
-from sulan.errors import InputError
+from sulan.errors import BackendError, InputError
 
 
 @pytest.mark.parametrize("spec", ["gpt-4", "", "anthropic:x", "openai:", "GGUF:x"])
@@ -60,3 +61,28 @@ def test_importing_chat_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_server_s_only_model_needs_no_name() -> None:
+    with FakeServer(models=("llama",)) as server, chat.open("openai", settings_for(server)) as session:
+        assert session.model.startswith("openai:llama@127.0.0.1")
+
+
+@pytest.mark.parametrize("models", [(), ("one", "two")])
+def test_one_of_several_models_must_be_named(models: tuple[str, ...]) -> None:
+    with (
+        FakeServer(models=models) as server,
+        pytest.raises(InputError, match=f"has {len(models)} models") as caught,
+    ):
+        chat.open("openai", settings_for(server))
+    assert caught.value.hint == "name one: openai:MODEL"
+
+
+def test_a_server_that_is_not_there_is_said_to_be_silent() -> None:
+    settings = chat.ChatSettings(base_url="http://127.0.0.1:9/v1", replay=False)
+    with pytest.raises(BackendError, match="does not say which models it has"):
+        chat.open("openai", settings)
+
+
+def settings_for(server: FakeServer) -> chat.ChatSettings:
+    return chat.ChatSettings(base_url=server.url, replay=False)

@@ -144,7 +144,7 @@ def test_a_sentence_that_speaks_to_the_machine_is_left_out_and_told(tmp_path: Pa
         ({"date": "2999-01-01"}, "2999-01-01"),
         ({"date": "1999-01-01"}, "1999-01-01"),
         ({"engine": "magic"}, "magic"),
-        ({"engine": "openai"}, "openai"),
+        ({"engine": "openai:"}, "openai:"),
         ({"top": 0}, "top"),
         ({"min_upvotes": 1000}, "filters"),
         ({"keywords": ("no such word",)}, "filters"),

@@ -29,6 +29,9 @@ BACKENDS = {
 }
 """Scheme -> function of (what follows the colon, settings) that returns a `Chat`, by import string."""
 
+DEFAULTS = {"openai": "", "gguf": "smollm2"}
+"""What follows the colon where there is none: the server's only model, the built-in one."""
+
 
 def open(spec: str, settings: ChatSettings | None = None, *, max_cost: float | None = None) -> "Session":
     """Open a chat model with its cache and its ledger.
@@ -36,7 +39,8 @@ def open(spec: str, settings: ChatSettings | None = None, *, max_cost: float | N
     Parameters
     ----------
     spec
-        `openai:MODEL`, `gguf:PATH`, `gguf:smollm2`, `gguf:gemma` or `scripted:FILE`.
+        `openai:MODEL`, `gguf:PATH`, `gguf:smollm2`, `gguf:gemma` or `scripted:FILE`. Plain `openai` is the one
+        model of a server that has one; plain `gguf` is `gguf:smollm2`.
     settings
         How to reach it and what it costs; the defaults of `ChatSettings` when None.
     max_cost
@@ -56,7 +60,9 @@ def open(spec: str, settings: ChatSettings | None = None, *, max_cost: float | N
     """
     scheme, _, rest = spec.partition(":")
     choices = "openai:MODEL, gguf:PATH, gguf:smollm2, gguf:gemma, scripted:FILE"
-    if scheme not in BACKENDS or not rest:
+    if spec in DEFAULTS:
+        rest = DEFAULTS[spec]
+    elif scheme not in BACKENDS or not rest:
         raise InputError(f"no chat model {spec!r}", hint=f"choose one of {choices}")
     from sulan.chat import session
 

@@ -250,13 +250,40 @@ def connect(name: str, settings: ChatSettings) -> OpenAIChat:
             hint="set it, or name another server with base_url or OPENAI_BASE_URL",
         )
     return OpenAIChat(
-        name,
+        name or only_model(base_url, key=key, timeout=settings.timeout),
         base_url=base_url,
         key=key,
         concurrency=settings.concurrency,
         timeout=settings.timeout,
         retries=settings.retries,
     )
+
+
+def only_model(base_url: str, *, key: str, timeout: float) -> str:
+    """Return the name of the one model that a server has, as llama.cpp, LM Studio and most vLLM servers do.
+
+    Raises
+    ------
+    InputError
+        It has several, or none.
+    BackendError
+        It cannot be asked.
+    """
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = httpx2.get(f"{base_url}/models", headers=headers, timeout=min(timeout, CONNECT))
+        answer.raise_for_status()
+        names = sorted({str(model["id"])[:200] for model in answer.json()["data"]})
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise BackendError(
+            f"{base_url} does not say which models it has", hint="name one: openai:MODEL"
+        ) from error
+    if len(names) != 1:
+        some = ", ".join(name for name in names[:5] if name.isprintable())
+        raise InputError(
+            f"{base_url} has {len(names)} models: {some or 'none'}", hint="name one: openai:MODEL"
+        )
+    return names[0]
 
 
 def _base_url(text: str) -> str:

@@ -46,7 +46,8 @@ def write(
     engine
         `extractive`: the abstract's own sentences, no model (the default: it cannot state what the abstract
         does not). Else a chat model, whose every field is verified: `openai:MODEL` (any OpenAI-compatible
-        server), `gguf:PATH`, `gguf:smollm2`, `gguf:gemma`, `scripted:FILE`.
+        server; `openai` alone for the one model of a server that has one), `gguf:PATH`, `gguf:smollm2`,
+        `gguf:gemma`, `scripted:FILE`.
     lang
         Languages of the edition; the first names the main files. Default: both that the glossary has.
     top
