@@ -6,12 +6,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
-from sulan.digest import days, inputs, snapshots, stored
+from sulan.digest import days, huggingface, inputs, snapshots, stored
 from sulan.digest.paper import Paper
 from sulan.digest.records import Source
 from sulan.digest.store import Store
+from sulan.digest.transport import Patience
 from sulan.errors import BackendError, InputError, MissingFile
 from sulan.runs import folders
+
+
+HURRIED = Patience(attempts=2, timeout=10.0)
+"""For the day that ships with Sulan: without a network the reader should not wait two minutes to learn it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +142,11 @@ def _from_file(day: date, file: Path) -> Listed:
 def _from_store(day: date, folder: Path | None, *, offline: bool, now: datetime) -> Listed:
     shipped = stored.papers(day.isoformat())
     try:
-        with Store.open(folder or folders.data() / "digest") as store:
-            snapshot = snapshots.obtain(day, store, now=now, offline=offline)
+        with (
+            Store.open(folder or folders.data() / "digest") as store,
+            huggingface.client(patience=HURRIED if shipped else None) as client,
+        ):
+            snapshot = snapshots.obtain(day, store, now=now, offline=offline, client=client)
     except (MissingFile, BackendError):
         if shipped is None:
             raise
