@@ -14,7 +14,6 @@ from sulan.digest.transport import Patience
 from sulan.errors import BackendError, InputError, MissingFile
 from sulan.runs import folders
 
-
 HURRIED = Patience(attempts=2, timeout=10.0)
 """For the day that ships with Sulan: without a network the reader should not wait two minutes to learn it."""
 
