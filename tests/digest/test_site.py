@@ -231,10 +231,11 @@ def test_search_finds_chinese_and_english_and_shows_results_as_text(browser, ser
     page.goto(served + "search.html")
 
     def search(query):
-        page.locator("#status").evaluate("node => { node.textContent = ''; }")
         page.get_by_label(re.compile("检索所有各期|Search all")).fill(query)
         page.keyboard.press("Enter")
-        page.locator("#status", has_text=re.compile(r"\S")).wait_for()
+        page.wait_for_function(
+            "query => document.getElementById('results').dataset.query === query", arg=query
+        )
         return page.locator("#results a").evaluate_all(
             "nodes => nodes.map(node => node.getAttribute('href'))"
         )

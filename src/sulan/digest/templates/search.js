@@ -50,7 +50,11 @@
   const search = async () => {
     clearTimeout(timer);
     const mine = ++turn, query = field.value.trim();
-    const show = (text, rows) => { list.replaceChildren(...rows); status.textContent = text; };
+    const show = (text, rows) => {
+      list.replaceChildren(...rows);
+      list.dataset.query = query; // which question these answer
+      status.textContent = text;
+    };
     if (!query) return show("", []);
     try {
       const found = (await (await load()).search(query)).results;
