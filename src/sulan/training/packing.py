@@ -174,7 +174,7 @@ def pieces(text: str, *, size: int = CHARACTERS) -> Iterator[str]:
 
     Examples
     --------
-    >>> list(pieces("one two three", size=5))
+    >>> list(pieces("one two three", size=6))
     ['one two', ' three']
     """
     start = 0

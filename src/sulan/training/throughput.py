@@ -5,15 +5,18 @@ lower precision is faster.
 """
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 _SIDE = {"cpu": 1024, "cuda": 8192}
-_TRIES = 5
+_TRIES = 20
 
 
-def flops_per_token(model: nn.Module, *, context: int) -> float:
+def flops_per_token(model: "PreTrainedModel", *, context: int) -> float:
     """Return the floating-point operations of one token, forward and backward.
 
     `6 N + 12 L D T` (PaLM, 2204.02311, appendix B), with `N` the weights that take part in matrix products
@@ -29,8 +32,9 @@ def flops_per_token(model: nn.Module, *, context: int) -> float:
     """
     config = model.config
     weights = sum(weight.numel() for weight in model.parameters())
-    table, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    if table is not head:
+    table = model.get_input_embeddings().get_parameter("weight")
+    head = model.get_output_embeddings()
+    if head is not None and head.weight is not table:
         weights -= table.numel()
     return 6.0 * weights + 12.0 * config.num_hidden_layers * config.hidden_size * context
 
