@@ -185,7 +185,7 @@ def measure(stream: TokenStream, rows: numpy.ndarray, run: Run, *, steps: int, r
                 speed = {way: BATCH * CONTEXT / median for way, median in medians.items()}
                 made = model(shape, width, layers)
                 flops = throughput.flops_per_token(made, context=CONTEXT)
-                peak = throughput.peak(torch.device("cpu"), getattr(torch, kind))
+                peak = throughput.peak(torch.device("cpu"), getattr(torch, kind), clock=time.process_time)
                 used = throughput.utilisation(tokens_per_second=speed[ours], flops_per_token=flops, peak=peak)
                 ratio, apart = speed[ours] / speed[peer], abs(loss[ours] / loss[peer] - 1)
                 name = f"{shape}.{size}.{kind}"

@@ -85,6 +85,7 @@ def test_cutting_a_long_text_does_not_show(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_document_of_100_mb(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     text = "The cat sat on the mat. " * (100_000_000 // 24)
     rows = pyarrow.table({"id": ["big"], "text": pyarrow.array([text], type=pyarrow.large_string())})

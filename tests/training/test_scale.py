@@ -39,6 +39,7 @@ def test_the_machine_has_a_peak() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_compiled_learns_the_same(tmp_path: Path) -> None:
     stream = examples.stream(tmp_path / "tokens")
     losses = [

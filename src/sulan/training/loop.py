@@ -124,7 +124,8 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(outputs.locked(folder.absolute()))
         world.wait()
-        stack.enter_context(torch.random.fork_rng())  # the caller's generators stay where they are
+        cards = [world.device] if world.device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(cards))  # the caller's generators stay where they are
         run = _Run(model, stream, config=config, folder=folder, world=world)
         return run.go(stack.enter_context(_Signals()), on_step)
 
@@ -171,7 +172,7 @@ class _Run:
                 if log:
                     log.write({**entry, "seconds": round(walls[-1], 6)})
                 if on_step:
-                    on_step(self._done, entry["loss"])
+                    on_step(self._done, math.nan if entry["loss"] is None else entry["loss"])
                 due = config.checkpoint_every and self._done % config.checkpoint_every == 0
                 if due or stop or self._done == config.steps:
                     self._save()
