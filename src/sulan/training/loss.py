@@ -7,13 +7,15 @@ is found out on a first sequence and then computes its own logits. Not covered: 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from sulan.errors import SulanError
 from sulan.training import attention
 
 LOGITS_BYTES = 32 << 20
@@ -172,6 +174,24 @@ class NextTokenLoss(nn.Module):
             and tokens.shape[1] <= attention.LONGEST
         ):
             _use_blocks(self.model, tokens)
+
+
+@contextmanager
+def compiler_errors() -> Iterator[None]:
+    """Turn a failure of torch.compile in the block into one line.
+
+    Raises
+    ------
+    SulanError
+        There is no C++ compiler, or torch's compiler cannot do this model.
+    """
+    try:
+        yield
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        raise SulanError(
+            f"torch.compile failed: {str(error).strip().partition(chr(10))[0]}",
+            hint="train without compile; on the CPU it needs a C++ compiler such as g++",
+        ) from error
 
 
 def _head_is_last(model: nn.Module, tokens: torch.Tensor) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Self
 
 import numpy
 
@@ -227,21 +227,18 @@ class _Aside:
         self._path, self._kind = path, kind
         self._aside = path.with_name(f".{path.name}.partial")
         self._digest = hashlib.sha256()
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> "_Aside":
         self._file = self._aside.open("wb", buffering=1 << 20)
+
+    def __enter__(self) -> Self:
         return self
 
     def write(self, values: numpy.ndarray) -> None:
         data = values.astype(self._kind).tobytes()
-        assert self._file is not None
         self._file.write(data)
         self._digest.update(data)
         self.count += len(values)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._file is not None
         try:
             with self._file as file:
                 if kind is None:
