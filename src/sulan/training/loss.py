@@ -67,8 +67,8 @@ class _Fused(torch.autograd.Function):
         to_hidden, to_weight, to_bias = ctx.saved_tensors
         factor = gradients[0] * ctx.scale
         return (
-            to_hidden * factor.to(to_hidden.dtype),
-            (to_weight * factor.to(to_weight.dtype)).to(ctx.dtype),
+            to_hidden * factor,  # a scalar does not widen the product, and is not rounded itself
+            (to_weight * factor).to(ctx.dtype),
             None if to_bias is None else (to_bias * factor).to(ctx.dtype),
             None,
             None,
