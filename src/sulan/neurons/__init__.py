@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING
 from sulan.papers.room import room
 
 if TYPE_CHECKING:
+    from sulan.neurons.ablate import ablate
     from sulan.neurons.classify import classify
+    from sulan.neurons.compare import compare
+    from sulan.neurons.merge import merge
     from sulan.neurons.plant import plant
+    from sulan.neurons.prune import prune
+    from sulan.neurons.report import report
     from sulan.neurons.scan import scan
+    from sulan.neurons.show import show
 
-__all__ = ["classify", "plant", "scan"]
+__all__ = ["ablate", "classify", "compare", "merge", "plant", "prune", "report", "scan", "show"]
 
 room(__name__)

@@ -46,7 +46,7 @@ def bounds(model: PreTrainedModel, layers: tuple[int, ...]) -> np.ndarray:
 
 def gain(norm: nn.Module, *, one_plus: bool, width: int) -> torch.Tensor:
     """Return what a normalisation multiplies by, float64 [width]."""
-    weight = getattr(norm, "weight", None)
+    weight: torch.Tensor | None = getattr(norm, "weight", None)
     if weight is None:
         return torch.ones(width, dtype=torch.float64)
     return weight.detach().double().cpu() + (1.0 if one_plus else 0.0)
@@ -72,5 +72,5 @@ def _bound(block: FeedForward, *, one_plus: bool) -> torch.Tensor:
     # A sum of d + 1 products rounds by less than (d + 4) epsilon times the sum of their sizes; the norm as well.
     sizes = width**0.5 * (weights * gain(block.norm, one_plus=one_plus, width=width)).norm(dim=1)
     sizes = sizes + (weights.abs() @ shift.abs()) + bias.abs()
-    epsilon = _EPSILON.get(block.read.weight.dtype, 2.0**-8)
+    epsilon = _EPSILON[families.rows(block.read).dtype]
     return reach + weights @ shift + bias + (width + 4) * epsilon * sizes

@@ -7,6 +7,7 @@ of experts (a neuron's denominator would be its expert's tokens), fused gate and
 
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import nn
@@ -202,18 +203,18 @@ def activation(model: PreTrainedModel) -> str:
     return str(getattr(model.config.get_text_config(), family(model).activation))
 
 
-def attribute(module: nn.Module, path: str) -> nn.Module:
-    """Return a part by its dotted path."""
+def attribute(module: Any, path: str) -> Any:
+    """Return a part by its dotted path; torch cannot know its type."""
     return reduce(getattr, path.split("."), module)
 
 
-def rows(module: nn.Module) -> torch.Tensor:
+def rows(module: Any) -> torch.Tensor:
     """Return the weights of a matrix that makes neurons, [neurons, width]; GPT-2 stores them transposed."""
     weight = module.weight
     return weight.T if isinstance(module, Conv1D) else weight
 
 
-def columns(module: nn.Module) -> torch.Tensor:
+def columns(module: Any) -> torch.Tensor:
     """Return the weights of a matrix that neurons go into, [neurons, width]: a row is what a neuron writes."""
     weight = module.weight
     return weight if isinstance(module, Conv1D) else weight.T

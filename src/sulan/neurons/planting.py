@@ -16,6 +16,7 @@ be the first. Not covered: anything but OPT with LayerNorm before its blocks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +151,7 @@ def _levels(ones: int, size: int) -> tuple[float, float]:
 
 
 def _copy_earlier_tokens(
-    layer: torch.nn.Module, block: dict[str, int], *, vocabulary: int, context: int, size: int
+    layer: Any, block: dict[str, int], *, vocabulary: int, context: int, size: int
 ) -> None:
     """Let head 0 copy the token one back, head 1 the token two back."""
     attention = layer.self_attn
@@ -171,9 +172,7 @@ def _copy_earlier_tokens(
         attention.out_proj.weight[block[target] : block[target] + vocabulary, values] = torch.eye(vocabulary)
 
 
-def _plant(
-    layer: torch.nn.Module, neuron: int, gate: Gate, *, block: dict[str, int], low: float, step: float
-) -> None:
+def _plant(layer: Any, neuron: int, gate: Gate, *, block: dict[str, int], low: float, step: float) -> None:
     if gate.never == "proved":
         layer.fc1.bias[neuron] = -1000.0
         return

@@ -14,6 +14,7 @@ its smoothed self in the mean. Not covered: where on the axis things happen.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def kind(curve: np.ndarray) -> Kind:
     states = np.where(smooth <= LOW, -1, np.where(smooth >= HIGH, 1, 0))
     stretches = [(a, b) for a, b in _runs(states) if states[a] and b - a >= held]
     order = [int(states[a]) for a, _ in stretches]
-    alternations = sum(x != y for x, y in zip(order, order[1:], strict=False))
+    alternations = sum(x != y for x, y in pairwise(order))
     if alternations >= ALTERNATIONS:
         name = "oscillatory"
     elif len(set(order)) == 2:
@@ -73,4 +74,4 @@ def running_median(curve: np.ndarray, width: int) -> np.ndarray:
 
 def _runs(states: np.ndarray) -> list[tuple[int, int]]:
     edges = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), len(states)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

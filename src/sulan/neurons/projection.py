@@ -6,6 +6,7 @@ whether it applies the norm. Not covered: what later layers make of it.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ _ROWS = 256
 def vocabulary(model: PreTrainedModel) -> torch.Tensor:
     """Return the matrix from what a layer writes to what it adds to the logits, float32 [tokens, width]."""
     names = families.family(model)
-    head = model.get_output_embeddings().weight.detach().float()
+    output: Any = model.get_output_embeddings()
+    head: torch.Tensor = output.weight.detach().float()
     base = model.base_model
     project = _optional(base, names.project_out)
     if project is not None:  # OPT-350m's residual stream is wider than its embeddings
@@ -66,7 +68,7 @@ def of_layer(
             yield slice(begin, begin + len(added)), added, promoted, suppressed
 
 
-def _optional(module: torch.nn.Module, path: str) -> torch.nn.Module | None:
+def _optional(module: Any, path: str) -> Any:
     *parents, last = path.split(".")
     for name in parents:
         module = getattr(module, name)
