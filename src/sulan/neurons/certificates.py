@@ -21,8 +21,6 @@ from transformers import PreTrainedModel
 from sulan.neurons import families
 from sulan.neurons.families import FeedForward
 
-_EPSILON = {torch.float32: 2.0**-24, torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}
-
 
 def bounds(model: PreTrainedModel, layers: tuple[int, ...]) -> np.ndarray:
     """Return the most that every neuron's activation function can get, rounding included.
@@ -72,5 +70,6 @@ def _bound(block: FeedForward, *, one_plus: bool) -> torch.Tensor:
     # A sum of d + 1 products rounds by less than (d + 4) epsilon times the sum of their sizes; the norm as well.
     sizes = width**0.5 * (weights * gain(block.norm, one_plus=one_plus, width=width)).norm(dim=1)
     sizes = sizes + (weights.abs() @ shift.abs()) + bias.abs()
-    epsilon = _EPSILON[families.rows(block.read).dtype]
+    # RMSNorm computes in float32 whatever the weights are.
+    epsilon = max(torch.finfo(each).eps for each in (families.rows(block.read).dtype, torch.float32))
     return reach + weights @ shift + bias + (width + 4) * epsilon * sizes

@@ -8,9 +8,9 @@ Not covered: models on several devices. On a GPU the comparison runs there and o
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +20,7 @@ from sulan.errors import BrokenArtefact
 from sulan.neurons import families, rules
 from sulan.neurons.rules import Rule
 from sulan.neurons.sequences import Sequences
-
-Padding = Literal["none", "left", "right"]
+from sulan.neurons.settings import Padding
 
 _BLOCK = 255
 """Rows that are summed in uint8 before the sum could overflow."""
@@ -155,6 +154,7 @@ class _Counter:
         )
         self._keep_bits = bits
         self._row = 0
+        self._looking = False
         self._real = np.zeros((0, 0), dtype=bool)
 
     @contextmanager
@@ -170,7 +170,8 @@ class _Counter:
                 def see(
                     values: torch.Tensor, index: int = index, test: Any = test, last: bool = last
                 ) -> None:
-                    self._count(index, test(values))
+                    if not self._looking:
+                        self._count(index, test(values))
                     if last:
                         # What is NaN or infinite in an earlier layer is NaN in every later one, by the residual
                         # stream; a sum is not finite where a part of it is not.
@@ -192,17 +193,17 @@ class _Counter:
         if padding == "left":
             mask = torch.from_numpy(real.astype(np.int64))
             inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp_min(0)}
-        device = self._model.device
-        try:
-            with torch.inference_mode():
-                self._model.base_model(
-                    **{name: each.to(device) for name, each in inputs.items()}, use_cache=False
-                )
-        except _Enough:
-            pass
+        self._run(inputs)
         if not self._sound:
             self._name_what_is_broken(inputs)
         self._row += int(real.sum()) - self._first * len(real)
+
+    def _run(self, inputs: dict[str, torch.Tensor]) -> None:
+        device = self._model.device
+        with suppress(_Enough), torch.inference_mode():
+            self._model.base_model(
+                **{name: each.to(device) for name, each in inputs.items()}, use_cache=False
+            )
 
     def _count(self, index: int, active: torch.Tensor) -> None:
         counts, row = self.counts, self._row
@@ -230,21 +231,21 @@ class _Counter:
             if len(broken) and not seen:
                 seen.append(f"layer {layer}, neuron {int(broken[0])}")
 
+        self._looking = True
         with ExitStack() as stack:
             for layer, block in enumerate(self._blocks[: self._layers[-1] + 1]):
                 module, output = rules.watched(block, self._rule.name)
                 if output:
-                    hook = module.register_forward_hook(lambda _m, _i, found, layer=layer: see(layer, found))
+                    hook = module.register_forward_hook(
+                        lambda _m, _i, found, layer=layer: see(layer, found), prepend=True
+                    )
                 else:
                     hook = module.register_forward_pre_hook(
-                        lambda _m, found, layer=layer: see(layer, found[0])
+                        lambda _m, found, layer=layer: see(layer, found[0]), prepend=True
                     )
                 stack.callback(hook.remove)
-            with torch.inference_mode():
-                device = self._model.device
-                self._model.base_model(
-                    **{name: each.to(device) for name, each in inputs.items()}, use_cache=False
-                )
+            self._run(inputs)
+        self._looking = False
         if seen:
             raise BrokenArtefact(
                 f"an activation is NaN or infinite: {seen[0]}",

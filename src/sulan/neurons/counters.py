@@ -9,17 +9,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from sulan.errors import BrokenArtefact, InputError, MissingFile
-from sulan.neurons.collection import Counts
 from sulan.neurons.sequences import Grams
+from sulan.neurons.settings import Padding
 from sulan.neurons.triggers import Triggers
 from sulan.runs import outputs
+
+if TYPE_CHECKING:
+    from sulan.neurons.collection import Counts
 
 SCHEMA_VERSION = 1
 META, COUNTERS, NGRAMS, EXAMPLES = (
@@ -74,12 +77,12 @@ class Meta:
     layers: tuple[int, ...]
     rule: str
     thresholds: tuple[float, ...]
-    dtype: str
+    dtype: Literal["float32", "bfloat16"]
     context: int
     bos: int
     packed: bool
     batch: int
-    padding: str
+    padding: Padding
     ngrams: tuple[int, ...]
     most: int
     sequences: str
@@ -277,7 +280,7 @@ def loaded(path: Path) -> dict[str, np.ndarray]:
         raise BrokenArtefact(f"{path} is missing or damaged: {error}") from error
 
 
-def write_unit(counts: Counts, windows: tuple[int, int], path: Path) -> None:
+def write_unit(counts: "Counts", windows: tuple[int, int], path: Path) -> None:
     """Write what was counted of the windows from the first to the one behind the last."""
     save_file(
         {

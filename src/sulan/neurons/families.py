@@ -5,7 +5,7 @@ product of two values, and the gate is the one that the activation function is a
 of experts (a neuron's denominator would be its expert's tokens), fused gate and up matrices, encoders.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -116,16 +116,7 @@ FAMILIES = {
     "mistral": _LLAMA,
     "qwen2": _LLAMA,
     "qwen3": _LLAMA,
-    "gemma": Family(
-        layers="layers",
-        read="mlp.gate_proj",
-        up="mlp.up_proj",
-        write="mlp.down_proj",
-        norm="post_attention_layernorm",
-        final_norm="norm",
-        activation="hidden_activation",
-        one_plus=True,
-    ),
+    "gemma": replace(_LLAMA, one_plus=True),
     "gemma2": _GEMMA,
     "gemma3_text": _GEMMA,
 }

@@ -49,8 +49,8 @@ def reduce(paths: Sequence[Path], text: Sequences, meta: Meta, *, budget: int) -
             raise InputError(f"windows {min(end, unit.windows[0])} to {max(end, unit.windows[0])} are {what}")
     if ends[-1] != meta.windows:
         raise InputError(f"windows {ends[-1]} to {meta.windows} are missing", hint="merge all shards")
-    active = sum(unit.whole("active") for unit in units)
-    first = sum(unit.whole("first") for unit in units)
+    active = np.sum([unit.whole("active") for unit in units], axis=0)
+    first = np.sum([unit.whole("first") for unit in units], axis=0)
     position = np.zeros((len(meta.layers), meta.context if meta.full else 0, meta.neurons), dtype=np.int32)
     grams = {n: sequences.grams(text, n) for n in sorted({1, *meta.ngrams})} if meta.ngrams else {}
     found: dict[int, list[triggers.Triggers]] = {n: [] for n in meta.ngrams}

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Padding = Literal["none", "left", "right"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -31,4 +33,4 @@ class Reading:
     packed: bool = False
     tokens: int | None = None
     batch: int = 1
-    padding: Literal["none", "left", "right"] = "none"
+    padding: Padding = "none"

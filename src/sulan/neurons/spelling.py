@@ -30,7 +30,7 @@ class Speller:
         self.token = lru_cache(maxsize=None)(self._token)
 
     def _token(self, token: int) -> str:
-        return visible(self._tokenizer.decode([int(token)])).replace(" ", SPACE)
+        return visible(str(self._tokenizer.decode([int(token)]))).replace(" ", SPACE)
 
     def text(self, tokens: tuple[int, ...]) -> str:
         """Return an n-gram, its tokens divided by bars."""
@@ -43,4 +43,4 @@ class Speller:
         while end < len(text.tokens) and end <= at + after and text.left[end]:
             end += 1
         pieces = (text.tokens[begin:at], text.tokens[at : at + 1], text.tokens[at + 1 : end])
-        return [visible(self._tokenizer.decode(piece.tolist())) for piece in pieces]
+        return [visible(str(self._tokenizer.decode(piece.tolist()))) for piece in pieces]

@@ -10,6 +10,7 @@ import torch
 from sulan import models
 from sulan.errors import InputError
 from sulan.models import LanguageModel, tokens
+from sulan.models.devices import Precision
 from sulan.neurons import collection, counters, families, rules, sequences
 from sulan.neurons.counters import Meta
 from sulan.neurons.rules import Rule, RuleName
@@ -33,7 +34,7 @@ _MASK_BYTES = 16
 
 
 @lru_cache(maxsize=1)
-def opened(model: str, dtype: str) -> LanguageModel:
+def opened(model: str, dtype: Precision) -> LanguageModel:
     """Load a model once in a process."""
     return models.load(model, dtype=dtype)
 
@@ -104,7 +105,7 @@ def describe(
         layers=chosen,
         rule=name,
         thresholds=thresholds,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype="bfloat16" if model.dtype == torch.bfloat16 else "float32",
         context=text.context,
         bos=text.bos,
         packed=reading.packed,
@@ -208,7 +209,7 @@ def file_name(number: int) -> str:
 
 
 def count(
-    unit: list[list[int]], folder: Path, *, model: str, dtype: str, text: Path, meta: Meta
+    unit: list[list[int]], folder: Path, *, model: str, dtype: Precision, text: Path, meta: Meta
 ) -> list[int]:
     """Count one unit; a stage of `runs.shards`."""
     language_model = opened(model, dtype)
