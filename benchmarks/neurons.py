@@ -163,11 +163,13 @@ def peers(model: PreTrainedModel, tokens: torch.Tensor, folder: Path) -> dict[st
         traced = NNsight(loaded.model.model)
 
         def saved() -> None:
+            values: list[torch.Tensor] = []
             with torch.inference_mode():
                 with traced.trace(tokens, use_cache=False):
-                    values = [layer.fc2.input.save() for layer in traced.decoder.layers]
+                    for layer in traced.decoder.layers:
+                        values.append(layer.fc2.input.save())
                 for each in values:
-                    (each.reshape(*tokens.shape, -1) > 0).sum((0, 1))
+                    (each.reshape(*tokens.shape, -1) > 0).sum(0)
 
         found["nnsight, then counting"] = saved
     return found

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from sulan.neurons.report import report
     from sulan.neurons.scan import scan
     from sulan.neurons.show import show
+    from sulan.neurons.train import train
 
-__all__ = ["ablate", "classify", "compare", "merge", "plant", "prune", "report", "scan", "show"]
+__all__ = ["ablate", "classify", "compare", "merge", "plant", "prune", "report", "scan", "show", "train"]
 
 room(__name__)

@@ -50,6 +50,17 @@ def draw(tables: Tables) -> dict[str, str]:
     }
     for order in tables.meta.ngrams:
         found |= _of_order(layers, names, order)
+    if any(row.get("detectors_1") for row in layers):
+        found["Token detectors that suppress what they detect, and that promote it"] = charts.bars(
+            names,
+            {
+                "suppress": [row["suppressing"] for row in layers],
+                "promote": [row["detectors_1"] - row["suppressing"] for row in layers],
+            },
+            title="Token detectors by what they write to the logits of their tokens, by layer",
+            y="detectors",
+            stacked=True,
+        )
     found |= _positional(tables)
     return found
 
