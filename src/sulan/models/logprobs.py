@@ -30,7 +30,7 @@ from sulan.errors import InputError
 from sulan.models import head, packed, tokens
 from sulan.models.loading import LanguageModel
 
-Path = Literal["packed", "single", "plain"]
+Way = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
 
 SMALLEST = 32
@@ -46,7 +46,7 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.25}
 whole nats in trained models and by more than these in random ones."""
 
 _log = logging.getLogger(__name__)
-_paths: "weakref.WeakKeyDictionary[PreTrainedModel, Path]" = weakref.WeakKeyDictionary()
+_ways: "weakref.WeakKeyDictionary[PreTrainedModel, Way]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +138,8 @@ def score(
     if not 1 <= length <= language_model.context:
         raise InputError(f"context {length} is not within 1 to {language_model.context}, the model's")
     model = language_model.model
-    path = _path(model)
-    budget = tokens_per_batch if path == "packed" else 1
+    way = _way(model)
+    budget = tokens_per_batch if way == "packed" else 1
     waiting: deque[_Document] = deque()
     batch = _Batch()
     for tokens_of in documents:
@@ -149,7 +149,7 @@ def score(
         done = 0
         for inputs, targets in windows(tokens_of, first=first, context=length):
             if batch.size and batch.size + len(inputs) > budget:
-                _run(model, path, batch)
+                _run(model, way, batch)
                 batch = _Batch()
             batch.inputs.append(inputs)
             batch.targets.append(targets)
@@ -159,7 +159,7 @@ def score(
         while waiting and not waiting[0].missing:
             yield waiting.popleft().scores
     if batch.size:
-        _run(model, path, batch)
+        _run(model, way, batch)
     for document in waiting:
         yield document.scores
 
@@ -206,11 +206,11 @@ def _empty(count: int, *, el2n: bool, hits: bool) -> TokenScores:
     )
 
 
-def _run(model: PreTrainedModel, path: Path, batch: _Batch) -> None:
+def _run(model: PreTrainedModel, way: Way, batch: _Batch) -> None:
     """Score a batch and write what it says where it belongs."""
     like = batch.places[0][0].scores
     found = _forward(
-        model, path, batch.inputs, batch.targets, el2n=like.el2n is not None, hits=like.hit is not None
+        model, way, batch.inputs, batch.targets, el2n=like.el2n is not None, hits=like.hit is not None
     )
     nll = found.nll.cpu().numpy()
     lengths = found.el2n.cpu().numpy() if found.el2n is not None else None
@@ -231,7 +231,7 @@ def _run(model: PreTrainedModel, path: Path, batch: _Batch) -> None:
 @torch.inference_mode()
 def _forward(
     model: PreTrainedModel,
-    path: Path,
+    way: Way,
     inputs: list[np.ndarray],
     targets: list[np.ndarray],
     *,
@@ -241,10 +241,10 @@ def _forward(
     device = model.device
     row = torch.from_numpy(np.concatenate(inputs).astype(np.int64)).to(device)
     wanted = torch.from_numpy(np.concatenate(targets).astype(np.int64)).to(device)
-    if path == "plain":
+    if way == "plain":
         logits = model(input_ids=row[None], use_cache=False).logits[0, -len(wanted) :]
         return head.compare(logits, wanted, el2n=el2n, hits=hits)
-    if path == "single":
+    if way == "single":
         hidden = model.base_model(input_ids=row[None], use_cache=False).last_hidden_state[0]
         return head.losses(model, hidden[-len(wanted) :], wanted, el2n=el2n, hits=hits)
     lengths = [len(part) for part in inputs]
@@ -264,14 +264,14 @@ def _forward(
     return found.first(count)
 
 
-def _path(model: PreTrainedModel) -> Path:
+def _way(model: PreTrainedModel) -> Way:
     """Return the fastest way through a model that says what the plain one says; found out once a model."""
-    if model not in _paths:
-        _paths[model] = _try_paths(model)
-    return _paths[model]
+    if model not in _ways:
+        _ways[model] = _try_ways(model)
+    return _ways[model]
 
 
-def _try_paths(model: PreTrainedModel) -> Path:
+def _try_ways(model: PreTrainedModel) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
     inputs = [draw.integers(0, size, length) for length in PROBE]
