@@ -178,7 +178,7 @@ def peers(model: PreTrainedModel, tokens: torch.Tensor, folder: Path) -> dict[st
 def measure_reduction(model: PreTrainedModel, folder: Path, run: Run, *, bare: float) -> None:
     """What n-grams cost after the pass, over a unit's tokens; the pass is in bfloat16, the counts are counts."""
     read = text(SMALL // CONTEXT)
-    narrow = model.to(torch.bfloat16)
+    narrow = model.bfloat16()
     runs = collection.groups(read, batch=BATCH, padding="none")
     found = collection.collect(narrow, read, runs, layers=tuple(range(LAYERS)), rule=RULE, bits=True)
     path = folder / "unit.safetensors"

@@ -1,5 +1,7 @@
 """Counting in families of models, with padding, and when activations break."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ SMALL = {
     "max_position_embeddings": 32,
 }
 GATED = {**SMALL, "num_key_value_heads": 1, "head_dim": 8}
-FAMILIES = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "opt": {**SMALL, "ffn_dim": 24, "word_embed_proj_dim": 16},
     "opt-350m": {
         **SMALL,
@@ -96,6 +98,7 @@ def test_the_whole_of_what_neurons_write_is_what_the_head_sees(name):
     written_row = families.columns(families.feed_forwards(model)[-1].write)[3]
     stream = torch.randn(width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     base = model.base_model
+    output: Any = model.get_output_embeddings()
     names = families.family(model)
     norm = projection._optional(base, names.final_norm)
     project = projection._optional(base, names.project_out)
@@ -103,7 +106,7 @@ def test_the_whole_of_what_neurons_write_is_what_the_head_sees(name):
     def logits(vector):
         vector = norm(vector) if norm is not None else vector
         vector = project(vector) if project is not None else vector
-        return model.get_output_embeddings().weight @ vector
+        return output.weight @ vector
 
     if norm is None:
         change = logits(stream + written_row) - logits(stream)
@@ -200,7 +203,7 @@ def test_only_wanted_layers_run(tmp_path):
 def test_a_broken_activation_is_named_and_hooks_are_gone(layers):
     model = made("opt").float()
     block = families.feed_forwards(model)[0]
-    block.read.bias[5] = float("inf")
+    families.attribute(block.read, "bias")[5] = float("inf")
     text = text_of(rows_of())
     runs = collection.groups(text, batch=1, padding="none")
     with pytest.raises(BrokenArtefact, match="layer 0, neuron 5"):

@@ -36,19 +36,15 @@ def test_tables_are_the_dense_count(seed, lengths, vocabulary, most, budget):
     active = random.random((len(text.tokens), 11)) < shares[text.tokens]
     bits = np.packbits(active, axis=1, bitorder="little")
     grams = {n: sequences.grams(text, n) for n in (1, 2, 3)}
-    commonest = triggers.COMMONEST
-    triggers.COMMONEST = 3  # so that the bound over other tokens is put to use
-    try:
-        found = triggers.of_layer(
-            lambda begin, end: bits[:, begin:end],
-            active.sum(axis=0),
-            grams,
-            most=most,
-            orders=(1, 2, 3),
-            budget=budget,
-        )
-    finally:
-        triggers.COMMONEST = commonest
+    found = triggers.of_layer(
+        lambda begin, end: bits[:, begin:end],
+        active.sum(axis=0),
+        grams,
+        most=most,
+        orders=(1, 2, 3),
+        budget=budget,
+        commonest=3,  # so that the bound over other tokens is put to use
+    )
     for n in (1, 2, 3):
         for neuron, counts in dense(active, text, n).items():
             ranked = np.asarray(sorted(counts.values(), reverse=True))

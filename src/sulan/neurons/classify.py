@@ -52,8 +52,9 @@ def classify(counters: Path, *, out: Path, model: str | None = None, minimum: in
             raise InputError(f"{language_model.name} is not the model that was scanned")
         found = classes.classify(counted, text, meta, language_model, minimum=minimum)
         tables.write({name: getattr(found, name) for name in tables.NAMES}, meta, folder)
+        scale = f"{language_model.model.num_parameters():,} parameters; {meta.scale}"
         for name, value in found.measured.items():
-            run.metric(name, value, scale=meta.scale)
+            run.metric(name, value, scale=scale)
     return Report(
         title=f"neurons classify {counters}",
         summary={**tallies.facts(meta), **found.measured, "out": str(out)},

@@ -94,9 +94,8 @@ class Meta:
     @property
     def scale(self) -> str:
         """The scale of what is measured from these counters, for run records."""
-        name = Path(self.model).name or self.model
         return (
-            f"{name} ({self.architecture}, {len(self.layers)} of {self.depth} layers, {self.neurons} neurons each), "
+            f"{self.architecture}, {len(self.layers)} of {self.depth} layers of {self.neurons} neurons, "
             f"{self.tokens:,} tokens, {self.full:,} full windows of {self.context}, rule {self.rule}"
         )
 

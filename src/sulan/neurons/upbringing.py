@@ -6,8 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
-from transformers import OPTForCausalLM, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from sulan import models
 from sulan.documents import writer
@@ -122,10 +121,9 @@ def _held_out(batch: pa.RecordBatch) -> pa.Array:
     return pa.array([seeds.key(0, f"held out {name}") % HELD_OUT == 0 for name in names])
 
 
-def _save(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Save a copy, which the training's own changes to the model do not reach."""
-    assert isinstance(model, OPTForCausalLM)
-    copy = OPTForCausalLM(model.config).eval()
+    copy = type(model)(model.config).eval()
     copy.load_state_dict({name: each.detach().float() for name, each in model.state_dict().items()})
     folder.mkdir()
     models.save(copy, tokenizer, folder)
