@@ -56,16 +56,17 @@ def ablate(
     from sulan.neurons import texts
 
     read = stored.read(tables)
-    corpus = texts.corpus(data, out.parent / f".{out.name}.corpus")
-    from sulan.neurons import ablation
     from sulan.reports import html
     from sulan.runs import outputs
     from sulan.runs.record import record
 
     with (
+        texts.opened(data) as corpus,
         outputs.folder(out) as folder,
         record(verb="neurons ablate", folder=folder, config=config, seed=seed, inputs=[tables, data]) as run,
     ):
+        from sulan.neurons import ablation  # torch, once it is clear that there is a text
+
         some = list(islice(texts.texts(corpus), documents))
         found = ablation.ablate(model, read, some, classes=classes, seed=seed)
         scale = f"{read.meta.scale}; loss on {found.tokens:,} tokens of {found.documents} documents"

@@ -53,15 +53,16 @@ def prune(
     from sulan.neurons import texts
 
     read = stored.read(tables)
-    corpus = texts.corpus(data, out.parent / f".{out.name}.corpus")
-    from sulan.neurons import removal
     from sulan.runs import outputs
     from sulan.runs.record import record
 
     with (
+        texts.opened(data) as corpus,
         outputs.folder(out) as folder,
         record(verb="neurons prune", folder=folder, config=config, inputs=[tables, data]) as run,
     ):
+        from sulan.neurons import removal  # torch, once it is clear that there is a text
+
         found = removal.remove(model, read, texts.texts(corpus), folder=folder, level=level, tokens=tokens)
         scale = f"{read.meta.scale}; checked on {found.checked:,} tokens"
         for name, value in found.measured.items():

@@ -74,15 +74,13 @@ def scan(
     """
     config = dict(locals())
     import shutil
-    from tempfile import TemporaryDirectory
 
     from sulan.neurons import options, texts
     from sulan.runs import outputs
     from sulan.runs.record import record
 
     part, budget = options.shard(shard), options.size(memory_budget)
-    with TemporaryDirectory() as scratch:
-        corpus = texts.corpus(data, Path(scratch) / "corpus")  # tells a missing corpus before torch is loaded
+    with texts.opened(data) as corpus:  # tells a missing corpus before torch is loaded
         from sulan.neurons import reduction, sequences, tallies, units
         from sulan.runs import shards
 

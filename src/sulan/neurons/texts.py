@@ -2,7 +2,9 @@
 
 import sysconfig
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +29,19 @@ def corpus(data: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     convert.convert(data, folder)
     return folder
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[Path]:
+    """Give the corpus at `data` for the block; what a file was converted into is removed after it.
+
+    Raises
+    ------
+    MissingFile
+        There is nothing at `data`.
+    """
+    with TemporaryDirectory(prefix="sulan-") as scratch:
+        yield corpus(data, Path(scratch) / "corpus")
 
 
 def texts(corpus: Path) -> Iterator[str]:

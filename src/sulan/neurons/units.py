@@ -215,8 +215,6 @@ def count(
     language_model = opened(model, dtype)
     if language_model.fingerprint != meta.fingerprint:
         raise InputError(f"{model} has changed since the scan began")
-    if torch.get_num_threads() != 1 and language_model.model.device.type == "cpu":
-        torch.set_num_threads(1)  # sums over more threads round differently
     runs = [(begin, end) for begin, end in unit]
     found = collection.collect(
         language_model.model,

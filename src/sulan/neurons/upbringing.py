@@ -1,5 +1,6 @@
 """The training of a small OPT on a text, from the tokenizer to checkpoints."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -74,7 +75,8 @@ def bring_up(
     if not held:
         raise InputError("the text has too few documents for one to be held out")
     training = work / "training"
-    training.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(training, ignore_errors=True)  # of a run that was killed while it was written
+    training.mkdir(parents=True)
     writer.filtered(corpus, lambda batch: pc.invert(_held_out(batch)), training)
     tokenizer = tiny.tokenizer(texts.texts(training), vocabulary=vocabulary, context=context)
     text = sequences.cut(encoded(texts.texts(training), tokenizer), context=context, bos=BOS, packed=True)
@@ -91,7 +93,7 @@ def bring_up(
     if not positions:
         embedding: Any = model.get_submodule("model.decoder.embed_positions")
         embedding.weight.data.zero_()
-        embedding.weight.requires_grad_(False)
+        embedding.register_forward_hook(lambda _m, _i, found: found * 0)  # no gradient: zero they stay
     kept = {steps * number // checkpoints for number in range(1, checkpoints)}
 
     def keep(step: int, _loss: float) -> None:
