@@ -109,34 +109,53 @@ def of_layer(
     """
     neurons = len(active)
     found = {order: Triggers(covering=np.where(active > 0, most + 1, 0), tables={}) for order in orders}
-    # What an n-gram of this order could cover: activations at places that have one.
-    least = {order: active - int((grams[order].at < 0).sum()) for order in orders}
-    quiet = [100 * grams[order].ceiling(most) >= PERCENT * least[order] for order in orders]
+    bare = {order: np.flatnonzero(grams[order].at < 0) for order in {1, *orders}}  # places without an n-gram
+    quiet = [100 * grams[order].ceiling(most) >= PERCENT * (active - len(bare[order])) for order in orders]
     left = (active > 0) & np.logical_or.reduce(quiet)
     block = max(1, min(budget, BLOCK_BYTES) // max(1, len(grams[1].at)))
     by_token = np.argsort(grams[1].at, kind="stable")
     for begin in range(0, (neurons + 7) // 8, block):
-        place = slice(8 * begin, min(8 * (begin + block), neurons))
+        first = 8 * begin
+        place = slice(first, min(first + 8 * block, neurons))
         if not left[place].any():
             continue
         bits = read(begin, begin + block)
-        most_covered = _bound(bits, grams[1], by_token, active[place], most=most, commonest=commonest)
-        for neuron in np.flatnonzero(left[place]):
-            column = None
-            for order in orders:
-                if 100 * most_covered[neuron] < PERCENT * least[order][place][neuron]:
+        covered = _bound(bits, grams[1], by_token, active[place], most=most, commonest=commonest)
+        # What n-grams of each order have to cover: activations at places that have one.
+        needed = {
+            order: PERCENT * (active[place] - _summed(bits, places)[: len(covered)])
+            for order, places in bare.items()
+        }
+        fewest = np.min([needed[order] for order in orders], axis=0)
+        columns = np.ascontiguousarray(bits.T)  # of which each neuron's bits are then read in one go
+        for neuron in np.flatnonzero(left[place] & (100 * covered >= fewest)):
+            events = np.flatnonzero(columns[neuron // 8] & (1 << (neuron % 8)))
+            by_tokens = covered[neuron]  # what `most` tokens cover at most; exact once tokens are counted
+            for order in sorted(needed):
+                if 100 * by_tokens < needed[order][neuron]:
                     continue
-                if column is None:
-                    column = np.flatnonzero(bits[:, neuron // 8] & (1 << (neuron % 8)))
-                at = grams[order].at[column]
-                numbers, times = np.unique(at[at >= 0], return_counts=True)
+                numbers, times = _counted(grams[order], events)
+                largest = np.partition(times, -most)[-most:].sum() if len(times) > most else times.sum()
+                if order == 1:
+                    by_tokens = largest
+                if order not in found or 100 * largest < PERCENT * times.sum():
+                    continue
                 ranked = np.lexsort((numbers, -times))
-                number = covering_number(times[ranked])
-                if number <= most:
-                    found[order].covering[place.start + neuron] = number
-                if 0 < number <= most:
-                    found[order].tables[int(place.start + neuron)] = (numbers[ranked], times[ranked])
+                found[order].covering[first + neuron] = covering_number(times[ranked])
+                if len(ranked):
+                    found[order].tables[int(first + neuron)] = (numbers[ranked], times[ranked])
     return found
+
+
+def _counted(grams: Grams, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the n-grams at some tokens and how often each is there."""
+    at = grams.at[events]
+    at = at[at >= 0]
+    if 4 * len(at) < len(grams.totals):
+        return np.unique(at, return_counts=True)
+    times = np.bincount(at, minlength=len(grams.totals))
+    numbers = np.flatnonzero(times)
+    return numbers, times[numbers]
 
 
 def _bound(
@@ -156,22 +175,28 @@ def _bound(
     ranked = np.argsort(-tokens.totals, kind="stable")
     counted, others = ranked[:commonest], ranked[commonest:]
     counts = _counts(bits, tokens, by_token, counted)[:, : len(active)]
-    rest = active - counts.sum(axis=0)
+    counts = np.ascontiguousarray(counts.T)
+    rest = active - counts.sum(axis=1)
     taken = min(most, len(counted))
-    largest = -np.sort(-np.partition(counts, -taken, axis=0)[-taken:], axis=0)
-    sums = np.concatenate([np.zeros((1, len(active)), dtype=np.int64), np.cumsum(largest, axis=0)])
+    largest = -np.sort(-np.partition(counts, -taken, axis=1)[:, -taken:], axis=1)
+    sums = np.pad(np.cumsum(largest, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
     each = int(tokens.totals[others[0]]) if len(others) else 0
     further = most - np.arange(taken + 1)
-    return (sums + np.minimum(further[:, None] * each, rest)).max(axis=0)
+    return (sums + np.minimum(further * each, rest[:, None])).max(axis=1)
 
 
 def _counts(bits: np.ndarray, tokens: Grams, by_token: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Count activations by token, for all neurons of the bits; int64 [wanted, neurons]."""
+    """Count activations by token, for all neurons of the bits; int32 [wanted, neurons]."""
     ends = np.cumsum(tokens.totals)
-    counts = np.zeros((len(wanted), 8 * bits.shape[1]), dtype=np.int64)
-    for row, token in enumerate(wanted):
-        places = by_token[ends[token] - tokens.totals[token] : ends[token]]
-        for begin in range(0, len(places), _ROWS):
-            values = np.unpackbits(bits[places[begin : begin + _ROWS]], axis=1, bitorder="little")
-            counts[row] += np.add.reduce(values, axis=0, dtype=np.uint8)
-    return counts
+    return np.stack(
+        [_summed(bits, by_token[ends[token] - tokens.totals[token] : ends[token]]) for token in wanted]
+    )
+
+
+def _summed(bits: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Count each neuron's activations at some tokens; int32 [neurons]."""
+    found = np.zeros(8 * bits.shape[1], dtype=np.int32)
+    for begin in range(0, len(places), _ROWS):
+        values = np.unpackbits(bits[places[begin : begin + _ROWS]], axis=1, bitorder="little")
+        found += np.add.reduce(values, axis=0, dtype=np.uint8)
+    return found
