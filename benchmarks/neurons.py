@@ -10,6 +10,7 @@ processes of whole scans over 16 and 160 thousand tokens.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[0] = str(ROOT / "tests")  # in place of this folder, whose file names would hide packages
 
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 import torch  # noqa: E402
 from transformers import OPTConfig, OPTForCausalLM, PreTrainedModel  # noqa: E402
 
@@ -204,6 +206,26 @@ def measure_reduction(model: PreTrainedModel, folder: Path, run: Run, *, bare: f
     run.metric("reduction.overhead.none", round(none / len(read.tokens) / bare, 4), scale=f"{SMALL:,} tokens")
 
 
+def watched(words: list[str]) -> dict[str, float]:
+    """Run a program; peak memory in MiB of its main process and of the largest of its workers.
+
+    `getrusage` would not do: the peak of a new process begins with what its parent held.
+    """
+    peaks = {"main": 0.0, "worker": 0.0}
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        known = psutil.Process(process.pid)
+        while process.poll() is None:
+            for name, each in [("main", known), *(("worker", child) for child in known.children())]:
+                with contextlib.suppress(OSError, psutil.Error, StopIteration):
+                    lines = Path(f"/proc/{each.pid}/status").read_text().splitlines()
+                    found = next(line for line in lines if line.startswith("VmHWM"))
+                    peaks[name] = max(peaks[name], int(found.split()[1]) / 1024)
+            time.sleep(0.2)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(words)} failed")
+    return peaks
+
+
 def measure_memory(folder: Path, run: Run) -> None:
     """Peak memory of whole scans of ten times the text."""
     data = folder / "text.jsonl"
@@ -215,18 +237,14 @@ def measure_memory(folder: Path, run: Run) -> None:
             stream.write(json.dumps({"id": str(number), "text": "".join(map(chr, words + 32))}) + "\n")
     for tokens in (SMALL, LARGE):
         code = (
-            "import json, resource, sys\nfrom pathlib import Path\nimport sulan\n"
-            "from sulan.neurons.settings import Reading\n"
+            "import sulan\nfrom pathlib import Path\nfrom sulan.neurons.settings import Reading\n"
             f"if __name__ == '__main__':\n    sulan.neurons.scan({str(folder)!r}, data=Path({str(data)!r}), "
             f"out=Path({str(folder / f'scan-{tokens}')!r}), workers=1, memory_budget='256m', dtype='bfloat16', "
             f"reading=Reading(context={CONTEXT}, tokens={tokens}, packed=True))\n"
-            "    kinds = {'main': resource.RUSAGE_SELF, 'worker': resource.RUSAGE_CHILDREN}\n"
-            "    print(json.dumps({n: resource.getrusage(k).ru_maxrss / 1024 for n, k in kinds.items()}))"
         )
         script = folder / "scan.py"
         script.write_text(code)
-        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-        peaks[tokens] = json.loads(done.stdout.splitlines()[-1])
+        peaks[tokens] = watched([sys.executable, str(script)])
         for name, value in peaks[tokens].items():
             show(f"peak memory of the {name} process, {tokens:,} tokens", value, "MiB")
             run.metric(

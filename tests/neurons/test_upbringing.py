@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,17 +10,7 @@ import sulan
 from house import small_recipes
 from sulan import models
 from sulan.errors import InputError
-from sulan.neurons import sequences, texts, upbringing
-from sulan.training import pack
-
-
-def test_the_beginning_of_sequence_stands_before_every_window(tmp_path):
-    text = sequences.cut([np.arange(1, 50), np.arange(60, 90)], context=8, bos=0, packed=True)
-    stream = pack(upbringing._windows(text), tmp_path, vocabulary=100, end=0)
-    full = int((text.lengths == 8).sum())
-    assert stream.count(8) == full
-    rows = stream.sequences(np.arange(full), context=8)
-    assert rows.tolist() == [text.window(number).tolist() for number in range(full)]
+from sulan.neurons import texts
 
 
 def test_checkpoints_and_a_model_without_positions(tmp_path):

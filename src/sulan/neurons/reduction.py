@@ -18,8 +18,8 @@ from sulan.runs.progress import progress
 EXAMPLES = 8
 """Places kept for every neuron, for a reader's eye: the first ones."""
 
-_STRETCH = 512
-"""Tokens looked through at once for examples."""
+_STRETCH = 255
+"""Tokens looked through at once for examples: activations among them are counted in uint8."""
 
 
 def reduce(paths: Sequence[Path], text: Sequences, meta: Meta, *, budget: int) -> Counters:
@@ -89,15 +89,13 @@ def _first_examples(units: Sequence[Unit], layer: int, active: np.ndarray) -> np
             wanting = np.flatnonzero(have < want)
             if not wanting.size:
                 break
-            stretch = np.unpackbits(bits[begin : begin + _STRETCH], axis=1, bitorder="little")[:, wanting]
-            for _ in range(EXAMPLES):
-                places = stretch.argmax(axis=0)
-                hit = (stretch[places, np.arange(len(wanting))] > 0) & (have[wanting] < want[wanting])
-                if not hit.any():
-                    break
-                neurons = wanting[hit]
-                found[neurons, have[neurons]] = offset + begin + places[hit]
-                have[neurons] += 1
-                stretch[places, np.arange(len(wanting))] = 0
+            stretch = np.unpackbits(bits[begin : begin + _STRETCH], axis=1, bitorder="little")
+            stretch = stretch[:, : len(active)] if len(wanting) == len(active) else stretch[:, wanting]
+            number = np.cumsum(stretch, axis=0, dtype=np.uint8)  # of each activation, from 1
+            wanted = np.minimum(want[wanting] - have[wanting], _STRETCH).astype(np.uint8)
+            places, columns = np.nonzero(stretch.view(bool) & (number <= wanted))
+            neurons = wanting[columns]
+            found[neurons, have[neurons] + number[places, columns] - 1] = offset + begin + places
+            have[wanting] += np.minimum(number[-1], wanted)
         offset += len(bits)
     return found

@@ -129,7 +129,7 @@ def of_layer(
         fewest = np.min([needed[order] for order in orders], axis=0)
         columns = np.ascontiguousarray(bits.T)  # of which each neuron's bits are then read in one go
         for neuron in np.flatnonzero(left[place] & (100 * covered >= fewest)):
-            events = np.flatnonzero(columns[neuron // 8] & (1 << (neuron % 8)))
+            events = np.flatnonzero((columns[neuron // 8] & (1 << (neuron % 8))) != 0)
             by_tokens = covered[neuron]  # what `most` tokens cover at most; exact once tokens are counted
             for order in sorted(needed):
                 if 100 * by_tokens < needed[order][neuron]:

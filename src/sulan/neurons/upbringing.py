@@ -1,13 +1,10 @@
 """The training of a small OPT on a text, from the tokenizer to checkpoints."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -16,16 +13,11 @@ from sulan import models
 from sulan.documents import writer
 from sulan.errors import InputError
 from sulan.models import tiny
-from sulan.neurons import sequences, texts
-from sulan.neurons.sequences import Sequences
+from sulan.neurons import texts
 from sulan.runs import seeds
-from sulan.training import TrainingConfig, pack, train
-from sulan.training.packing import encoded
+from sulan.training import TrainingConfig, pack_corpus, train
 
 BATCH = 16
-BOS = 0
-"""The first special token of `tiny.tokenizer`."""
-
 LEARNING_RATE = 6e-3
 """Peak, falling linearly to nothing: of 3e-3, 6e-3 and 1e-2 what half a million parameters learned most from."""
 
@@ -79,8 +71,7 @@ def bring_up(
     training.mkdir(parents=True)
     writer.filtered(corpus, lambda batch: pc.invert(_held_out(batch)), training)
     tokenizer = tiny.tokenizer(texts.texts(training), vocabulary=vocabulary, context=context)
-    text = sequences.cut(encoded(texts.texts(training), tokenizer), context=context, bos=BOS, packed=True)
-    stream = pack(_windows(text), work / "tokens", vocabulary=len(tokenizer), end=text.bos)
+    stream = pack_corpus(training, tokenizer, work / "tokens")
     model = tiny.opt(
         vocabulary=len(tokenizer),
         layers=layers,
@@ -122,17 +113,6 @@ def bring_up(
         tokens=trained.tokens,
         loss=sum(trained.losses[-10:]) / len(trained.losses[-10:]),
     )
-
-
-def _windows(text: Sequences) -> Iterator[np.ndarray]:
-    """Yield full windows so that, packed with the beginning of sequence behind each, it stands before each.
-
-    A sequence of the stream is then what `scan` gives the model: the beginning of sequence and what follows.
-    """
-    yield np.zeros(0, dtype=np.int64)
-    for begin, end in pairwise(text.windows):
-        if end - begin == text.context - 1:
-            yield text.tokens[begin:end].astype(np.int64)
 
 
 def _held_out(batch: pa.RecordBatch) -> pa.Array:
