@@ -34,11 +34,11 @@ def compare(tables: tuple[Path, ...], *, out: Path) -> Report:
     from sulan.runs import outputs
     from sulan.runs.record import record
 
+    read = {path: stored.read(path) for path in tables}
     if len(tables) < 2:
         raise InputError(
             "one classification has nothing to be compared with", hint="give two or more folders"
         )
-    read = {path: stored.read(path) for path in tables}
     with (
         outputs.folder(out) as folder,
         record(verb="neurons compare", folder=folder, config=config, inputs=tables) as run,
