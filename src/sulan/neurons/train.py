@@ -10,11 +10,11 @@ def train(
     *,
     out: Path,
     data: Path | None = None,
-    steps: int = 700,
+    steps: int = 1400,
     layers: int = 3,
     width: int = 64,
     neurons: int = 512,
-    context: int = 128,
+    context: int = 32,
     vocabulary: int = 4096,
     positions: Literal["learned", "none"] = "learned",
     checkpoints: int = 1,
@@ -23,8 +23,10 @@ def train(
     """Train a small OPT from nothing, with or without positions, and keep checkpoints on the way.
 
     The paper trains such models to see when positional neurons come and what becomes of them without position
-    embeddings (section on positional neurons: 125m, 300 thousand batches). This is the same in minutes on a CPU.
-    Defaults: 0.5 million parameters and 1.4 million tokens were enough for dead and positional neurons.
+    embeddings (section on positional neurons: 125m, 300 thousand batches). This is the same in a minute on a CPU.
+    Defaults: half a million parameters and 0.7 million tokens are enough for dead neurons; for positional ones
+    windows must be short. With windows of 32 tokens five neurons pass 0.05 nats, with 64 and 128 the best have
+    0.038 and 0.045.
 
     Parameters
     ----------
