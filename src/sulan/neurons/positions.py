@@ -10,7 +10,7 @@ positions at least;
 - other: neither.
 
 Strong: in those stretches the frequency is exactly 0 or 1; for *other*, the curve is thin: it stays within 0.05 of
-its smoothed self in the mean. Not covered: where on the axis things happen.
+its smoothed self (over five positions at least) in the mean. Not covered: where on the axis things happen.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ import numpy as np
 LOW, HIGH = 0.01, 0.99
 ALTERNATIONS = 3
 THIN = 0.05
+
+_FEW = 5
+"""Positions that a curve is smoothed over at least when asked whether it is thin: over one it always would be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,8 @@ def kind(curve: np.ndarray) -> Kind:
     elif order:
         name = "one extreme"
     else:
-        return Kind(name="other", strong=bool(np.abs(curve - smooth).mean() < THIN))
+        smoother = running_median(curve, max(_FEW, len(curve) // 64))
+        return Kind(name="other", strong=bool(np.abs(curve - smoother).mean() < THIN))
     exact = all(((curve[a:b] == 0) | (curve[a:b] == 1)).all() for a, b in stretches)
     return Kind(name=name, strong=exact)
 
