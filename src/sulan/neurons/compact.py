@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from sulan.errors import BrokenArtefact, InputError, MissingFile
+from sulan.models.quiet import quiet
 from sulan.neurons import families
 from sulan.runs import outputs
 
@@ -66,7 +67,8 @@ def _resize(module: Any, numbers: torch.Tensor, size: int, *, made: bool) -> Non
 
 def save(model: PreTrainedModel, folder: Path) -> None:
     """Write a model with layers of different widths; `load` reads it."""
-    model.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text())
     config[DIMS] = [block.neurons for block in families.feed_forwards(model)]

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from sulan import models
 from sulan.errors import InputError
 from sulan.models import tokens as encoding
+from sulan.models.quiet import quiet
 from sulan.neurons import compact, families, sequences
 from sulan.neurons.classes import can_die
 from sulan.neurons.tables import Tables
@@ -71,7 +72,10 @@ def remove(
     widest = max(len(numbers) for numbers in kept)
     compact.keep(model, [torch.arange(len(numbers)) for numbers in kept], width=widest)
     models.save(model, language_model.tokenizer, folder)
-    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    with quiet():  # not our loader: what is written must load anywhere
+        plain = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True
+        ).eval()
     change = {
         "padded": _change(before, plain, windows),
         "compact": _change(before, compact.load(folder / "compact"), windows),
