@@ -277,7 +277,8 @@ def _way(model: PreTrainedModel) -> Way:
 def _try_ways(model: PreTrainedModel) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
-    lengths = [min(length, context(model)) for length in PROBE]  # learned positions end with the context
+    longest = context(model)  # where learned positions end; all are tried in one sequence as well
+    lengths = PROBE if sum(PROBE) <= longest else [min(each, longest // len(PROBE)) for each in PROBE]
     inputs = [draw.integers(0, size, length) for length in lengths]
     targets = [draw.integers(0, size, length) for length in lengths]
     plain = [

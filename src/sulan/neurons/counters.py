@@ -6,7 +6,8 @@ Not covered: adding scans of different texts; covering numbers do not add.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -294,24 +295,33 @@ def write_unit(counts: "Counts", windows: tuple[int, int], path: Path) -> None:
 
 
 class Unit:
-    """A unit's file, read piece by piece."""
+    """A unit's file, read piece by piece; it is opened for each piece, since what stays mapped stays in memory."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._file: Any = safe_open(path, framework="numpy")
-            self.windows: tuple[int, int] = tuple(self._file.get_tensor("windows").tolist())
-        except (SafetensorError, OSError, ValueError) as error:
-            raise BrokenArtefact(f"{path} is missing or damaged: {error}") from error
+        self._path = path
+        with self._open() as file:
+            self.windows: tuple[int, int] = tuple(file.get_tensor("windows").tolist())
 
     def whole(self, name: str) -> np.ndarray:
         """Return `active` or `first`."""
-        return self._file.get_tensor(name)
+        with self._open() as file:
+            return file.get_tensor(name)
 
     def position(self, layer: int) -> np.ndarray:
         """Return the position counters of a layer, [context or 0, neurons]."""
-        return self._file.get_slice("position")[layer]
+        with self._open() as file:
+            return file.get_slice("position")[layer]
 
     def bits(self, layer: int, begin: int, end: int) -> np.ndarray:
         """Return bytes `begin` to `end` of a layer's bits, [tokens, bytes]."""
-        found = self._file.get_slice("bits")
-        return found[layer, :, begin : min(end, found.get_shape()[2])]
+        with self._open() as file:
+            found = file.get_slice("bits")
+            return found[layer, :, begin : min(end, found.get_shape()[2])]
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        try:
+            with safe_open(self._path, framework="numpy") as file:
+                yield file
+        except (SafetensorError, OSError, ValueError) as error:
+            raise BrokenArtefact(f"{self._path} is missing or damaged: {error}") from error

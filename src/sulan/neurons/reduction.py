@@ -89,8 +89,9 @@ def _first_examples(units: Sequence[Unit], layer: int, active: np.ndarray) -> np
             wanting = np.flatnonzero(have < want)
             if not wanting.size:
                 break
-            stretch = np.unpackbits(bits[begin : begin + _STRETCH], axis=1, bitorder="little")
-            stretch = stretch[:, : len(active)] if len(wanting) == len(active) else stretch[:, wanting]
+            columns, column = np.unique(wanting // 8, return_inverse=True)
+            stretch = bits[begin : begin + _STRETCH][:, columns]
+            stretch = np.unpackbits(stretch, axis=1, bitorder="little")[:, 8 * column + wanting % 8]
             number = np.cumsum(stretch, axis=0, dtype=np.uint8)  # of each activation, from 1
             wanted = np.minimum(want[wanting] - have[wanting], _STRETCH).astype(np.uint8)
             places, columns = np.nonzero(stretch.view(bool) & (number <= wanted))
