@@ -85,8 +85,8 @@ def show(name: str, value: float, unit: str, note: str = "") -> None:
     print(f"{name:<58} {value:>10.4g} {unit:<10} {note}", flush=True)
 
 
-def measure_pass(model: PreTrainedModel, folder: Path, run: Run, *, rounds: int) -> float:
-    """Take turns over one batch; returns the bare body's CPU seconds a token."""
+def measure_pass(model: PreTrainedModel, folder: Path, run: Run, *, rounds: int) -> tuple[float, float]:
+    """Take turns over one batch; returns the bare body's CPU seconds a token, and the overhead of the bits."""
     read = text(BATCH)
     tokens = torch.from_numpy(np.stack([read.window(number) for number in range(BATCH)]))
     layers = tuple(range(LAYERS))
@@ -135,7 +135,8 @@ def measure_pass(model: PreTrainedModel, folder: Path, run: Run, *, rounds: int)
             ratio = statistics.median(turn[name] / turn[mine] for turn in turns)
             show(f"ours is faster than {name}", ratio, "times")
             run.metric(f"ratio.{name.replace(' ', '_')}", round(ratio, 3), scale=scale)
-    return seconds["bare"] / count
+    ratio = statistics.median(turn[mine] / turn["bare"] for turn in turns)
+    return seconds["bare"] / count, ratio - 1
 
 
 def peers(model: PreTrainedModel, tokens: torch.Tensor, folder: Path) -> dict[str, Callable[[], object]]:
@@ -177,7 +178,9 @@ def peers(model: PreTrainedModel, tokens: torch.Tensor, folder: Path) -> dict[st
     return found
 
 
-def measure_reduction(model: PreTrainedModel, folder: Path, run: Run, *, bare: float) -> None:
+def measure_reduction(
+    model: PreTrainedModel, folder: Path, run: Run, *, bare: float, overhead: float
+) -> None:
     """What n-grams cost after the pass, over a unit's tokens; the pass is in bfloat16, the counts are counts."""
     read = text(SMALL // CONTEXT)
     narrow = model.bfloat16()
@@ -200,6 +203,8 @@ def measure_reduction(model: PreTrainedModel, folder: Path, run: Run, *, bare: f
         )
         share = seconds / len(read.tokens) / bare
         show(f"counting {name} afterwards", share, "of bare")
+        show(f"frequency, position and {name} in all", overhead + share, "of bare", "limits 0.05, 0.15")
+        run.metric(f"overhead.{name}", round(overhead + share, 4), scale=f"{len(read.tokens):,} tokens")
         run.metric(
             f"reduction.overhead.{name}", round(share, 4), scale=f"{len(read.tokens):,} tokens, 12 layers"
         )
@@ -269,8 +274,8 @@ def main() -> None:
     ):
         scratch = Path(name)
         model = opt_125m()
-        bare = measure_pass(model, scratch, run, rounds=arguments.rounds)
-        measure_reduction(model, scratch, run, bare=bare)
+        bare, overhead = measure_pass(model, scratch, run, rounds=arguments.rounds)
+        measure_reduction(model, scratch, run, bare=bare, overhead=overhead)
         measure_memory(scratch, run)
 
 
