@@ -105,6 +105,7 @@ def scan(
             )
             on_gpu = language_model.model.device.type == "cuda"
             del language_model
+            units.opened.cache_clear()  # the workers have their own
             sequences.save(text, folder)
             sequences.save(text, work)
             planned = units.plan(text, meta, budget=budget, workers=workers, most=UNIT_TOKENS)
