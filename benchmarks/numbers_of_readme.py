@@ -20,7 +20,6 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "neurons": (
         ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
-        ("ratio.nnsight,_then_counting", "{:.1f}x faster than nnsight and counting"),
     ),
 }
 """Metric of a room's benchmark and how the table says it."""
