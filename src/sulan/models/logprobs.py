@@ -28,7 +28,7 @@ from transformers import PreTrainedModel
 
 from sulan.errors import InputError
 from sulan.models import head, packed, tokens
-from sulan.models.loading import LanguageModel
+from sulan.models.loading import LanguageModel, context
 
 Way = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
@@ -277,8 +277,10 @@ def _way(model: PreTrainedModel) -> Way:
 def _try_ways(model: PreTrainedModel) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
-    inputs = [draw.integers(0, size, length) for length in PROBE]
-    targets = [draw.integers(0, size, length) for length in PROBE]
+    longest = context(model)  # where learned positions end; all are tried in one sequence as well
+    lengths = PROBE if sum(PROBE) <= longest else [min(each, longest // len(PROBE)) for each in PROBE]
+    inputs = [draw.integers(0, size, length) for length in lengths]
+    targets = [draw.integers(0, size, length) for length in lengths]
     plain = [
         _forward(model, "plain", [one], [other], el2n=False, hits=False).nll
         for one, other in zip(inputs, targets, strict=True)
