@@ -39,6 +39,18 @@ def key(scores: np.ndarray) -> np.ndarray:
     return np.where(bits & sign, ~bits, bits | sign)
 
 
+def score(key: int) -> float:
+    """Return the float of a key: the inverse of `key`.
+
+    Examples
+    --------
+    >>> [score(int(found)) for found in key(np.array([-2.5, 0.0, 3.0]))]
+    [-2.5, 0.0, 3.0]
+    """
+    bits = key ^ (1 << 63) if key >> 63 else ~key & ((1 << 64) - 1)
+    return float(np.array(bits, dtype=np.uint64).view(np.float64))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Values:
     """Some of the values to order.

@@ -92,7 +92,7 @@ class Chooser:
     def __call__(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return which documents of the next batch are kept, bool [rows]."""
         kept = np.zeros(len(batch), dtype=bool)
-        for name, rows, values in _values(batch, self._selection):
+        for name, rows, values in values_of(batch, self._selection):
             stratum, seen = self._selection.strata[name], self._seen
             above, seen[name, "low"] = order_statistics.after(values, stratum.low, seen[name, "low"])
             beyond, seen[name, "high"] = order_statistics.from_on(values, stratum.high, seen[name, "high"])
@@ -150,39 +150,40 @@ def select(
     if tokens is not None and tokens < 1:
         raise InputError(f"tokens must be at least 1: {tokens}")
     asked = Selection(metric=metric, by=by, tokens=weights if tokens is not None else None, seed=seed)
-    _check(corpus, asked)
-    counts = _count(corpus, asked)
-    total = sum(count.weight for count in counts.values())
+    counts = count(corpus, asked)
+    total = sum(each.weight for each in counts.values())
     targets = {}
-    for name, count in counts.items():
+    for name, each in counts.items():
         if fraction is not None:
-            budget = int(Decimal(str(fraction)) * count.weight)  # in binary, 0.29 * 100 is less than 29
+            budget = int(Decimal(str(fraction)) * each.weight)  # in binary, 0.29 * 100 is less than 29
         else:
-            budget = min(count.weight, (tokens or 0) * count.weight // max(total, 1))
-        start = {"bottom": 0, "middle": (count.weight - budget) // 2, "top": count.weight - budget}[side]
-        targets[name] = [start - 1, start + budget] if budget else [count.weight, count.weight]
+            budget = min(each.weight, (tokens or 0) * each.weight // max(total, 1))
+        start = {"bottom": 0, "middle": (each.weight - budget) // 2, "top": each.weight - budget}[side]
+        targets[name] = [start - 1, start + budget] if budget else [each.weight, each.weight]
     found = order_statistics.places(
-        lambda: _pieces(corpus, asked),
+        lambda: pieces(corpus, asked),
         targets,
-        counts={name: count.scored for name, count in counts.items()},
-        totals={name: count.weight for name, count in counts.items()},
+        counts={name: each.scored for name, each in counts.items()},
+        totals={name: each.weight for name, each in counts.items()},
         collected=collected,
     )
     strata = {
         name: Stratum(
-            documents=count.documents,
-            unscored=count.documents - count.scored,
-            weight=count.weight,
+            documents=each.documents,
+            unscored=each.documents - each.scored,
+            weight=each.weight,
             low=found[name][0],
             high=found[name][1],
         )
-        for name, count in counts.items()
+        for name, each in counts.items()
     }
     return dataclasses.replace(asked, strata=strata)
 
 
 @dataclass(kw_only=True)
-class _Count:
+class Count:
+    """Documents of a stratum, those that have a score, and the sum of their weights."""
+
     documents: int = 0
     scored: int = 0
     weight: int = 0
@@ -205,24 +206,33 @@ def hint(corpus: Path) -> str:
     return f"sulan prune score {corpus} --model MODEL --out FOLDER makes perplexity, el2n and memorization"
 
 
-def _count(corpus: Path, asked: Selection) -> dict[str, _Count]:
-    counts: dict[str, _Count] = {}
+def count(corpus: Path, asked: Selection) -> dict[str, Count]:
+    """Count the documents of each stratum.
+
+    Raises
+    ------
+    MissingColumn
+        The corpus lacks a column that `asked` needs; the hint is what makes it.
+    """
+    _check(corpus, asked)
+    counts: dict[str, Count] = {}
     for batch in reader.batches(corpus, asked.columns, rows=ROWS, hint=hint(corpus)):
         for name, rows in strata_of(batch, asked.by):
-            counts.setdefault(name, _Count()).documents += len(rows)
-        for name, rows, values in _values(batch, asked):
+            counts.setdefault(name, Count()).documents += len(rows)
+        for name, rows, values in values_of(batch, asked):
             counts[name].scored += len(rows)
             counts[name].weight += int(values.weights.sum())
     return dict(sorted(counts.items()))
 
 
-def _pieces(corpus: Path, asked: Selection) -> Iterator[tuple[str, Values]]:
+def pieces(corpus: Path, asked: Selection) -> Iterator[tuple[str, Values]]:
+    """Give what is to be ordered, batch by batch, each with its stratum."""
     for batch in reader.batches(corpus, asked.columns, rows=ROWS):
-        for name, _, values in _values(batch, asked):
+        for name, _, values in values_of(batch, asked):
             yield name, values
 
 
-def _values(batch: pa.RecordBatch, asked: Selection) -> Iterator[tuple[str, np.ndarray, Values]]:
+def values_of(batch: pa.RecordBatch, asked: Selection) -> Iterator[tuple[str, np.ndarray, Values]]:
     """Give each stratum's scored rows of a batch and their values."""
     ids = batch.column(ID)
     if asked.metric == RANDOM:
