@@ -25,6 +25,9 @@ STRATA = 6
 SAMPLE = 1_000_000
 """Documents that rank correlations are computed on, at most: 8 MB a metric."""
 
+FEWEST = 5
+"""Documents below which a rank correlation says nothing."""
+
 CHARACTERS = 300
 """Of a text, in the table of examples."""
 
@@ -172,7 +175,7 @@ def _correlations(corpus: Path, names: "Sequence[str]") -> Table:
     import numpy as np
 
     from sulan.documents import reader
-    from sulan.prune.agreement import spearman
+    from sulan.evaluation.correlation import rank_correlation
     from sulan.prune.selection import numbers
 
     total = reader.count(corpus)
@@ -185,13 +188,17 @@ def _correlations(corpus: Path, names: "Sequence[str]") -> Table:
         for name in names:
             values[name].append(numbers(batch.column(name))[rows])
     whole = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in values.items()}
-    rows = tuple((a, *(_finite(spearman(whole[a], whole[b])) for b in names)) for a in names)
+
+    def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+        both = ~(np.isnan(first) | np.isnan(second))
+        first, second = first[both], second[both]
+        if len(first) < FEWEST or not (np.ptp(first) and np.ptp(second)):
+            return None
+        return rank_correlation(first, second).value
+
+    rows = tuple((a, *(correlation(whole[a], whole[b]) for b in names)) for a in names)
     title = "Rank correlation (Spearman)" + (f", one document in {step}" if step > 1 else "")
     return Table(title=title, columns=("metric", *names), rows=rows)
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value else None
 
 
 def _charts(

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from sulan.prune.scorers import Provenance
 
+SHOWN = (0, 10, 50, 90, 100)
+"""Percentiles in the report."""
+
 
 def score(
     corpus: Path,
@@ -153,21 +156,15 @@ def score(
 def _report(
     reference: "Provenance", totals: "Mapping[str, int]", *, window: int, new: list[str], folder: Path
 ) -> Report:
-    import numpy as np
-
-    from sulan.documents import reader
+    from sulan.prune import order_statistics
     from sulan.prune.columns import scores
+    from sulan.prune.percentiles import percentiles
     from sulan.prune.scoring import REASONS
-    from sulan.prune.selection import numbers
 
-    names = scores(new)
-    table = reader.columns(folder, names)
-    rows = []
-    for name in names:
-        values = numbers(table[name].combine_chunks())
-        values = values[~np.isnan(values)]
-        quantiles = np.quantile(values, (0.1, 0.5, 0.9)).tolist() if len(values) else [None] * 3
-        rows.append((name, len(values), float(values.mean()) if len(values) else None, *quantiles))
+    rows: list[tuple[str | int | float, ...]] = []
+    for name in scores(new):
+        for count, places in percentiles(folder, metric=name, by=None, at=SHOWN).values():
+            rows.append((name, count, *(order_statistics.score(place.score) for place in places)))
     return Report(
         title="prune score",
         summary={
@@ -182,7 +179,7 @@ def _report(
         tables=(
             Table(
                 title="Scores",
-                columns=("column", "documents", "mean", "10 %", "median", "90 %"),
+                columns=("column", "scored", *(f"{percentile} %" for percentile in SHOWN)),
                 rows=tuple(rows),
             ),
         ),

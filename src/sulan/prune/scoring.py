@@ -68,11 +68,11 @@ def schema(scoring: Scoring) -> pa.Schema:
         fields += [(SUM_NLL, pa.float64()), (N_TOKENS, pa.int64()), (N_BYTES, pa.int64())]
         fields += [("perplexity", pa.float64()), (BITS_PER_BYTE, pa.float64())]
         if scoring.window:
-            fields += [("window_tokens", pa.list_(pa.int32())), ("window_sum_nll", pa.list_(pa.float64()))]
+            fields += [("tokens_by_window", pa.list_(pa.int32())), ("sum_nll_by_window", pa.list_(pa.float64()))]
     if "el2n" in scoring.metrics:
         fields.append(("el2n", pa.float64()))
         if scoring.window:
-            fields.append(("window_el2n", pa.list_(pa.float64())))
+            fields.append(("el2n_by_window", pa.list_(pa.float64())))
     if "memorization" in scoring.metrics:
         fields.append(("memorization", pa.float64()))
     return pa.schema([(ID, pa.string()), *((scoring.prefix + name, kind) for name, kind in fields)])
@@ -145,9 +145,9 @@ def _summed(parts: Sequence[Predicted], *, windows: bool) -> dict[str, Any]:
     if error:
         found["el2n"] = sum(error) / max(sum(tokens), 1)
     if windows:
-        found["window_tokens"], found["window_sum_nll"] = tokens, nll
+        found["tokens_by_window"], found["sum_nll_by_window"] = tokens, nll
         if error:
-            found["window_el2n"] = [e / max(t, 1) for e, t in zip(error, tokens, strict=True)]
+            found["el2n_by_window"] = [e / max(t, 1) for e, t in zip(error, tokens, strict=True)]
     return found
 
 
@@ -162,7 +162,7 @@ def _table(
             counted[EMPTY] += not row[N_TOKENS]
             counted[NOT_FINITE] += not finite
             if not (finite and row[N_TOKENS]):
-                row.update(dict.fromkeys([SUM_NLL, "el2n", "window_sum_nll", "window_el2n"]))
+                row.update(dict.fromkeys([SUM_NLL, "el2n", "sum_nll_by_window", "el2n_by_window"]))
         if "memorization" in row and np.isnan(row["memorization"]):
             counted[SHORT] += 1
             row["memorization"] = None
