@@ -7,6 +7,6 @@ Only the card with the paper's claims exists so far; the verbs are still to come
 
 from sulan.papers.room import room
 
-__all__ = ["inspect", "keep", "reference", "score"]
+__all__ = ["compare", "inspect", "keep", "reference", "score"]
 
 room(__name__)

@@ -12,6 +12,10 @@ from sulan.prune.columns import METRICS, Metric, Side
 from sulan.training.config import TrainingConfig
 
 
+FINAL = 100
+"""The percent of a training after which it is done."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """A decoder-only model in the manner of GPT (LayerNorm first, learned positions, tied head).

@@ -11,12 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from sulan import models
 from sulan.models import tiny
-from sulan.prune.plans import Pretraining, Shape
+from sulan.prune.plans import FINAL, Pretraining, Shape
 from sulan.training import Trained, TokenStream, train
-
-FINAL = 100
-"""The percent of a training after which it is done."""
-
 
 def tokenizer(texts: Iterable[str], *, shape: Shape, context: int) -> PreTrainedTokenizerFast:
     """Train the byte-level BPE of a shape on texts."""

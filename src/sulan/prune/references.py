@@ -13,8 +13,7 @@ from sulan.errors import InputError
 from sulan.models import tokens
 from sulan.prune import kneser_ney, pretraining
 from sulan.prune import ngram as ngrams
-from sulan.prune.plans import Pretraining, Shape
-from sulan.prune.pretraining import FINAL
+from sulan.prune.plans import FINAL, Pretraining, Shape
 from sulan.reports.report import Cell
 from sulan.training import pack_corpus
 

@@ -171,15 +171,14 @@ class NeuralScorer:
 
     def memorized(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
         """Return the memorization score of sequences; NaN for those that are too short, float64 [sequences]."""
-        from sulan.models import logprobs
+        from sulan.models.continuation import greedy_continuation
 
         needed = MEMORIZATION_PROMPT + MEMORIZATION_CONTINUATION
         scores = np.full(len(sequences), np.nan)
         long_enough = np.flatnonzero([len(sequence) >= needed for sequence in sequences])
         if len(long_enough):
             shown = np.stack([sequences[i][:needed] for i in long_enough]).astype(np.int32)
-            said = logprobs.continuation(
-                self._model, shown[:, :MEMORIZATION_PROMPT], tokens=MEMORIZATION_CONTINUATION
-            )
+            prompts = shown[:, :MEMORIZATION_PROMPT]
+            said = greedy_continuation(self._model, prompts, MEMORIZATION_CONTINUATION)
             scores[long_enough] = memorization(said, shown[:, MEMORIZATION_PROMPT:])
         return scores

@@ -158,8 +158,8 @@ def select(
             budget = int(Decimal(str(fraction)) * each.weight)  # in binary, 0.29 * 100 is less than 29
         else:
             budget = min(each.weight, (tokens or 0) * each.weight // max(total, 1))
-        start = {"bottom": 0, "middle": (each.weight - budget) // 2, "top": each.weight - budget}[side]
-        targets[name] = [start - 1, start + budget] if budget else [each.weight, each.weight]
+        start, stop = interval(each.weight, budget, side=side)
+        targets[name] = [start - 1, stop] if budget else [each.weight, each.weight]
     found = order_statistics.places(
         lambda: pieces(corpus, asked),
         targets,
@@ -178,6 +178,18 @@ def select(
         for name, each in counts.items()
     }
     return dataclasses.replace(asked, strata=strata)
+
+
+def interval(total: int, budget: int, *, side: Side) -> tuple[int, int]:
+    """Return where a side begins and ends in an order of `total`, of which `budget` are kept.
+
+    Examples
+    --------
+    >>> [interval(10, 3, side=side) for side in ("bottom", "middle", "top")]
+    [(0, 3), (3, 6), (7, 10)]
+    """
+    start = {"bottom": 0, "middle": (total - budget) // 2, "top": total - budget}[side]
+    return start, start + budget
 
 
 @dataclass(kw_only=True)
