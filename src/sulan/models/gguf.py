@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from sulan.errors import BrokenArtefact, InputError
+from sulan.models.quiet import quiet
 from sulan.models.saving import save
 from sulan.runs import fingerprints, folders
 
@@ -81,34 +81,38 @@ def _alone(place: Path) -> Iterator[None]:
 def _convert(path: Path, folder: Path) -> None:
     model, tokenizer = _read(path)
     save(model, tokenizer, folder)
-    again = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    with quiet():
+        again = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        reread = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     read = again.state_dict()
     for name, tensor in model.state_dict().items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise BrokenArtefact(f"{path} has NaN or infinite weights in {name}")
         if name not in read or not torch.equal(tensor, read[name]):
             raise BrokenArtefact(f"{path}: {name} does not read back as it was written")
-    tokens = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    encoded = [found(PROBE, add_special_tokens=False)["input_ids"] for found in (tokenizer, tokens)]
-    if encoded[0] != encoded[1]:
+    if reread is None or _tokens(reread) != _tokens(tokenizer):
         raise BrokenArtefact(f"{path}: its tokenizer does not read back as it was written")
     for name in os.listdir(folder):  # noqa: PTH208
         with (folder / name).open("rb") as stream:
             os.fsync(stream.fileno())
 
 
+def _tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    return tokenizer(PROBE, add_special_tokens=False)["input_ids"]
+
+
 def _read(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
-        )
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
+            )
     except (OSError, ValueError, KeyError, IndexError, RuntimeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"transformers cannot read {path}: {type(error).__name__}: {reason}") from error
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
+    if tokenizer is None:
+        raise InputError(f"transformers cannot read the tokenizer of {path}")
     # It is marked as quantised, and transformers refuses to save such a model; its weights are plain float32.
     model.hf_quantizer = None
     model.is_quantized = False

@@ -11,7 +11,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -26,6 +26,7 @@ if importlib.util.find_spec("transformers") is None:
 
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from sulan.models.quiet import quiet
 from sulan.models.saving import CONFIG, save
 
 __all__ = ["LanguageModel", "load", "save"]
@@ -92,9 +93,11 @@ def load(name: str | Path, *, dtype: Precision = "auto", device: str = "auto") -
     model, tokenizer = _read(folder, name, dtype=devices.dtype(dtype, where))
     _check_finite(model, name)
     _check_vocabulary(model, tokenizer, name)
-    model.requires_grad_(False)
+    torch.nn.Module.to(
+        model.eval().requires_grad_(False), where
+    )  # the class's own to() is typed as a function
     return LanguageModel(
-        model=model.eval().to(where),
+        model=model,
         tokenizer=tokenizer,
         name=str(name),
         fingerprint=_fingerprint(folder),
@@ -145,41 +148,41 @@ def _folder(name: str | Path) -> Path:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     hint = "smollm2, gemma, a checkpoint folder, a .gguf file or the id of a model on the Hub"
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     files = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     try:
         return Path(snapshot_download(name, allow_patterns=files, local_files_only=offline))
-    except (HFValidationError, LocalEntryNotFoundError) as error:
-        reason = "; HF_HUB_OFFLINE is set" if offline and name.count("/") == 1 else ""
-        raise MissingFile(f"no model {name!r}{reason}", hint=hint) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise BackendError(f"the Hub did not give {name!r}: {' '.join(str(error).split())[:200]}") from error
+    except (HFValidationError, RepositoryNotFoundError) as error:
+        raise MissingFile(f"no model {name!r}", hint=hint) from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if offline:
+            raise MissingFile(f"no model {name!r} here, and HF_HUB_OFFLINE is set", hint=hint) from error
+        raise BackendError(f"the Hub did not give {name!r}: {_line(error)}") from error
 
 
 def _read(
     folder: Path, name: str | Path, *, dtype: torch.dtype
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    from transformers.utils import logging as transformers_logging
-
-    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()  # what it would warn of is checked below
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, weights_only=True, output_loading_info=True
-        )
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, weights_only=True, output_loading_info=True
+            )
     except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
         raise BrokenArtefact(f"the weights of {name} are damaged: {_line(error)}") from error
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise InputError(f"{name} is not a causal language model: {_line(error)}") from error
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
+    if tokenizer is None:
+        raise InputError(f"{name} has no tokenizer")
     _check_complete(found, name)
     return model, tokenizer
 
@@ -201,7 +204,7 @@ def _check_finite(model: PreTrainedModel, name: str | Path) -> None:
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str | Path) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = len(cast(torch.nn.Embedding, model.get_input_embeddings()).weight)
     special = set(tokenizer.all_special_ids)
     for token, number in tokenizer.get_vocab().items():
         # Gemma 3's tokenizer has a special token for images that its text models have no row for.

@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from sulan.models.quiet import quiet
 from sulan.runs import outputs
 
 CONFIG = "config.json"
@@ -27,8 +28,9 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
     folder
         An existing folder, as `outputs.folder` gives it. Files of earlier checkpoints in it are overwritten.
     """
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     path = folder / CONFIG
     config = json.loads(path.read_text())
     outputs.write_text(path, json.dumps(readable_everywhere(config), indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,158 @@
+"""The language model's head and the loss in one: what the logits say, without the logits.
+
+Logits are made for some tokens and some of the vocabulary at a time and reduced at once, so that [tokens,
+vocabulary] never exists whole. With z the logits of one position, y its target and p = softmax(z)::
+
+    NLL  = log sum exp(z) - z_y
+    EL2N = || p - onehot(y) ||,   its square = sum p^2 - 2 p_y + 1,   sum p^2 = exp(lse(2 z) - 2 lse(z))
+
+so one pass that keeps a running maximum, sum exp(z) and sum exp(2 z) gives both (EL2N: 2107.07075, and
+2309.04564, section 3.1.2).
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+
+TOKENS, VOCABULARY = 512, 4096
+"""Tokens and entries of the vocabulary whose logits exist at a time: 8 MB in float32, which a core's share of
+the third-level cache holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What the logits say about each target, float32 and bool [tokens]; `el2n` and `hit` only if asked for."""
+
+    nll: torch.Tensor
+    el2n: torch.Tensor | None
+    hit: torch.Tensor | None
+
+    def first(self, count: int) -> "Losses":
+        """Return those of the first `count` targets."""
+        return Losses(
+            nll=self.nll[:count],
+            el2n=None if self.el2n is None else self.el2n[:count],
+            hit=None if self.hit is None else self.hit[:count],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a model does with the head's output: z -> cap * tanh(scale * z / cap)."""
+
+    scale: float = 1.0
+    cap: float | None = None
+
+    @classmethod
+    def read(cls, config: PreTrainedConfig) -> "Shape":
+        """Return what a configuration says; `losses.verify` finds out whether there is more to it."""
+        text = config.get_text_config()
+        scale = getattr(text, "logit_scale", None) or 1.0  # Cohere
+        scale /= getattr(text, "logits_scaling", None) or 1.0  # Granite
+        return cls(scale=float(scale), cap=getattr(text, "final_logit_softcapping", None))
+
+    def apply(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the model's logits, in place."""
+        if self.scale != 1.0:
+            logits.mul_(self.scale)
+        if self.cap is not None:
+            logits.div_(self.cap).tanh_().mul_(self.cap)
+        return logits
+
+
+def losses(
+    model: PreTrainedModel, hidden: torch.Tensor, targets: torch.Tensor, *, el2n: bool, hits: bool
+) -> Losses:
+    """Compare the head's logits with targets.
+
+    Parameters
+    ----------
+    model
+        Whose head it is.
+    hidden
+        The body's output [tokens, width].
+    targets
+        int64 [tokens].
+    el2n, hits
+        Whether these are wanted too; both cost a pass over the logits.
+    """
+    head = cast(torch.nn.Linear, model.get_output_embeddings())
+    shape = Shape.read(model.config)
+    many = -(
+        -len(targets) // TOKENS
+    )  # parts of about one size: a few rows alone would be multiplied otherwise
+    parts = [
+        _reduce(head, shape, rows, wanted, el2n=el2n, hits=hits)
+        for rows, wanted in zip(hidden.tensor_split(many), targets.tensor_split(many), strict=True)
+    ]
+    return Losses(
+        nll=torch.cat([part.nll for part in parts]),
+        el2n=torch.cat([part.el2n for part in parts if part.el2n is not None]) if el2n else None,
+        hit=torch.cat([part.hit for part in parts if part.hit is not None]) if hits else None,
+    )
+
+
+def compare(logits: torch.Tensor, targets: torch.Tensor, *, el2n: bool, hits: bool) -> Losses:
+    """Compare whole logits [tokens, vocabulary] with targets, int64 [tokens]; the plain form of `losses`."""
+    logits = logits.float()
+    total = logits.logsumexp(dim=1)
+    nll = total - logits.gather(1, targets[:, None])[:, 0]
+    length = None
+    if el2n:
+        squares = torch.exp((2 * logits).logsumexp(dim=1) - 2 * total)
+        length = (squares - 2 * torch.exp(-nll) + 1).clamp_min(0).sqrt()
+    return Losses(nll=nll, el2n=length, hit=logits.argmax(dim=1) == targets if hits else None)
+
+
+def vocabulary(model: PreTrainedModel) -> int:
+    """Return the number of tokens that a model has logits for."""
+    return int(model.config.get_text_config().vocab_size)
+
+
+def divisible(model: PreTrainedModel) -> bool:
+    """Tell whether the head is a plain linear layer, which can be multiplied in parts."""
+    return type(model.get_output_embeddings()) is torch.nn.Linear
+
+
+def _reduce(
+    head: torch.nn.Linear,
+    shape: Shape,
+    hidden: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    el2n: bool,
+    hits: bool,
+) -> Losses:
+    weight, bias = head.weight, head.bias
+    size = len(weight)
+    highest = hidden.new_full((len(targets),), float("-inf"), dtype=torch.float32)
+    total, squares = torch.zeros_like(highest), torch.zeros_like(highest)
+    target, likeliest = torch.zeros_like(highest), torch.zeros_like(targets)
+    for first in range(0, size, VOCABULARY):
+        last = min(first + VOCABULARY, size)
+        part = torch.nn.functional.linear(
+            hidden, weight[first:last], None if bias is None else bias[first:last]
+        )
+        logits = shape.apply(part.float())
+        inside = (targets >= first) & (targets < last)
+        found = logits.gather(1, (targets - first).clamp(0, last - first - 1)[:, None])[:, 0]
+        target = torch.where(inside, found, target)
+        if hits:
+            peak, where = logits.max(dim=1)
+            likeliest = torch.where(peak > highest, where + first, likeliest)
+        else:
+            peak = logits.amax(dim=1)
+        peak = torch.maximum(peak, highest)
+        shrink = torch.exp(highest - peak)
+        powers = logits.sub_(peak[:, None]).exp_()
+        total = total * shrink + powers.sum(dim=1)
+        if el2n:
+            squares = squares * shrink.square() + powers.square_().sum(dim=1)
+        highest = peak
+    nll = highest + total.log() - target
+    length = None
+    if el2n:
+        length = (squares / total.square() - 2 * torch.exp(-nll) + 1).clamp_min(0).sqrt()
+    return Losses(nll=nll, el2n=length, hit=likeliest == targets if hits else None)
