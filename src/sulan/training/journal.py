@@ -29,6 +29,8 @@ class Journal:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         self._path = folder / NAME
+        for leftover in folder.glob(f".{NAME}.*"):
+            leftover.unlink()  # of a process that was killed in the lines below
         entries = [entry for entry in read(folder) if entry["step"] <= step]
         outputs.write_text(self._path, "".join(map(_line, entries)))
         self._file: TextIO = self._path.open("a")

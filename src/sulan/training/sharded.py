@@ -27,9 +27,7 @@ class Sharded:
             world.broadcast(weight.data)
         self.objective = copy.deepcopy(objective)
         mesh = init_device_mesh(world.device.type, (world.size,))
-        policy = MixedPrecisionPolicy(
-            param_dtype=getattr(torch, config.dtype), reduce_dtype=torch.float32, output_dtype=torch.float32
-        )
+        policy = MixedPrecisionPolicy(param_dtype=getattr(torch, config.dtype), reduce_dtype=torch.float32)
         for block in _blocks(self.objective):
             fully_shard(block, mesh=mesh, mp_policy=policy)
         fully_shard(self.objective, mesh=mesh, mp_policy=policy)

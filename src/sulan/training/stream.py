@@ -148,9 +148,9 @@ class TokenStream:
         InputError
             There is no such document, or this stream is a part already.
         """
-        if self.chosen is not None or len(self.spans) != 1:
-            raise InputError("this stream is a part already", hint="select from the whole stream")
         ends = _mapped(self.folder / ENDS, numpy.dtype(numpy.uint64))
+        if self.chosen is not None or len(self.spans) != 1 or self.tokens != int(ends[-1:].sum()):
+            raise InputError("this stream is a part already", hint="select from the whole stream")
         wanted = _numbers(numbers, below=len(ends), what="documents")
         starts = numpy.where(wanted == 0, 0, ends[numpy.maximum(wanted, 1) - 1]).astype(numpy.int64)
         spans = numpy.stack([starts, ends[wanted].astype(numpy.int64)], axis=1)
