@@ -29,6 +29,7 @@ from transformers import PreTrainedModel
 from sulan.errors import InputError
 from sulan.models import head, packed, tokens
 from sulan.models.loading import LanguageModel
+from sulan.models.loading import context as context_of
 
 Path = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
@@ -274,8 +275,9 @@ def _path(model: PreTrainedModel) -> Path:
 def _try_paths(model: PreTrainedModel) -> Path:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
-    inputs = [draw.integers(0, size, length) for length in PROBE]
-    targets = [draw.integers(0, size, length) for length in PROBE]
+    lengths = [min(length, context_of(model)) for length in PROBE]  # learned positions end with the context
+    inputs = [draw.integers(0, size, length) for length in lengths]
+    targets = [draw.integers(0, size, length) for length in lengths]
     plain = [
         _forward(model, "plain", [one], [other], el2n=False, hits=False).nll
         for one, other in zip(inputs, targets, strict=True)
