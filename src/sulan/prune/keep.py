@@ -59,6 +59,7 @@ def keep(
     import pyarrow as pa
 
     from sulan.documents import reader, writer
+    from sulan.prune import provenance
     from sulan.prune.built_in import located
     from sulan.prune.selection import select
     from sulan.prune.tally import tally
@@ -88,6 +89,7 @@ def keep(
     ):
         choose = choices[metric].chooser()
         writer.filtered(corpus, lambda batch: pa.array(choose(batch)), folder)
+        provenance.write(provenance.read(corpus), folder)
         found = tally(
             corpus,
             choices.pop(metric),
