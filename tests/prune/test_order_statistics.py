@@ -60,6 +60,7 @@ def test_a_place_is_what_a_plain_sort_says(pool: list[tuple[int, int, int]], dat
         at = order[int(np.argmax(through > target))]
         alike = [i for i in range(at) if (scores[i], ties[i]) == (scores[at], ties[at])]
         assert found == Place(int(scores[at]), int(ties[at]), len(alike))
+    at = order[min(int(np.searchsorted(through, target, side="right")), len(order) - 1)]
     rank = {i: place for place, i in enumerate(order)}
     beyond, on = [], []
     seen = 0

@@ -1,6 +1,5 @@
 """`prune score`: the same scores whatever the shards and workers, resumed after a kill, bad input reported."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,9 @@ from sulan import prune
 from sulan.documents import reader
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.prune import kneser_ney, scoring, units
+from sulan.prune.columns import Metric
 from sulan.prune.scorers import NgramScorer, scorer
+from sulan.prune.scoring import Scoring
 from sulan.reports.report import Report
 from sulan.runs import fingerprints
 
@@ -33,14 +34,14 @@ def hand(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ngram(tmp_path_factory: pytest.TempPathFactory, hand: Path) -> Path:
     """An n-gram model: its workers load no torch, so that runs of many workers are cheap."""
-    from transformers import AutoTokenizer
+    from transformers import PreTrainedTokenizerFast
 
     from sulan.models import tokens
 
     pytest.importorskip("kenlm", reason="kenlm is not installed (extra `prune`)")
     folder = tmp_path_factory.mktemp("ngram") / "model"
     folder.mkdir()
-    documents = list(tokens.encode(AutoTokenizer.from_pretrained(hand), small.texts(40)))
+    documents = list(tokens.encode(PreTrainedTokenizerFast.from_pretrained(hand), small.texts(40)))
     (folder / "model.arpa").write_text("".join(kneser_ney.estimate(documents, order=3, vocabulary=257)))
     shutil.copy(hand / "tokenizer.json", folder)
     return folder
@@ -85,10 +86,18 @@ def test_a_neural_model_s_scores_do_not_depend_on_parts_or_units(tmp_path: Path,
     assert tables[0] == tables[1] == tables[2]
 
 
-def _how(model: Path, **more: Any) -> dict[str, Any]:
-    settings = {"dtype": "float32", "context": None, "window": 0, "prefix": "", "max_bytes": 1000}
-    fingerprints_ = {"model_fingerprint": "", "tokenizer_fingerprint": ""}
-    return {"model": str(model), **settings, **fingerprints_, **more}
+def _how(model: Path, *, metrics: tuple[Metric, ...]) -> Scoring:
+    return Scoring(
+        model=str(model),
+        dtype="float32",
+        context=None,
+        model_fingerprint="",
+        tokenizer_fingerprint="",
+        metrics=metrics,
+        window=0,
+        prefix="",
+        max_bytes=1000,
+    )
 
 
 def test_scores_of_documents_and_windows_of_a_neural_model(tmp_path: Path, hand: Path) -> None:
@@ -169,7 +178,9 @@ def test_what_cannot_be_scored_costs_one_line(tmp_path: Path, ngram: Path, hand:
     assert not out.exists()
 
 
-def test_weights_that_are_not_numbers_and_another_vocabulary_cost_one_line(tmp_path: Path, hand: Path) -> None:
+def test_weights_that_are_not_numbers_and_another_vocabulary_cost_one_line(
+    tmp_path: Path, hand: Path
+) -> None:
     from safetensors.torch import load_file, save_file
 
     corpus = small.corpus(tmp_path / "in", ["a"])
@@ -200,11 +211,11 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(tmp_path: Path, ngram: Pa
     assert process.returncode == -signal.SIGKILL
     assert not out.exists()
     first = work / "shard-00000"
-    made = os.stat(first / scoring.FILE).st_mtime_ns if first.exists() else None
+    made = (first / scoring.FILE).stat().st_mtime_ns if first.exists() else None
     again = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while again.poll() is None:
         if made and first.exists():
-            assert os.stat(first / scoring.FILE).st_mtime_ns == made  # not done twice
+            assert (first / scoring.FILE).stat().st_mtime_ns == made  # not done twice
         time.sleep(0.01)
     assert again.returncode == 0
     assert not work.exists()

@@ -13,7 +13,16 @@ from prune import small
 from sulan.prune import scores
 from sulan.prune.scorers import NeuralScorer
 
-MODULES = ("scores", "order_statistics", "agreement", "columns", "selection", "kneser_ney", "plans", "verdict")
+MODULES = (
+    "scores",
+    "order_statistics",
+    "agreement",
+    "columns",
+    "selection",
+    "kneser_ney",
+    "plans",
+    "verdict",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,6 +1,7 @@
 """Selection: exact counts, sides that partition, order and sharding that do not matter, budgets, strata."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def ids(corpus: Path, selection: Selection) -> list[str]:
     return found
 
 
-def scored(folder: Path, scores: list[float | None], **more: Any) -> Path:
+def scored(folder: Path, scores: Sequence[float | None], **more: Any) -> Path:
     return small.corpus(
         folder,
         [""] * len(scores),
@@ -79,7 +80,9 @@ def test_exactly_the_floor_is_kept_and_never_what_has_no_score(
 def test_bottom_middle_and_top_partition(tmp_path: Path) -> None:
     corpus = scored(tmp_path / "c", [1.0] * 7 + [2.0] * 3)
     sizes = {"bottom": 0.3, "middle": 0.4, "top": 0.3}
-    found = [name for side, f in sizes.items() for name in kept(corpus, metric="perplexity", fraction=f, side=side)]
+    found = [
+        name for side, f in sizes.items() for name in kept(corpus, metric="perplexity", fraction=f, side=side)
+    ]
     assert sorted(found) == sorted(f"document-{i}" for i in range(10))
 
 
@@ -117,8 +120,11 @@ def test_documents_alike_in_score_and_id_are_counted_one_by_one(tmp_path: Path) 
 
 def test_strata_each_keep_their_share(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    langs = generator.choice(["de", "en", "zh", None], p=[0.1, 0.7, 0.1, 0.1], size=400).tolist()
-    scores = (generator.normal(size=400) + [{"zh": 9, "de": -9}.get(lang, 0) for lang in langs]).tolist()
+    drawn = generator.choice(["de", "en", "zh", ""], p=[0.1, 0.7, 0.1, 0.1], size=400).tolist()
+    langs = [lang or None for lang in drawn]
+    scores = (
+        generator.normal(size=400) + [{"zh": 9, "de": -9}.get(lang or "", 0) for lang in langs]
+    ).tolist()
     corpus = scored(tmp_path / "c", scores, parts=3, columns={"lang": pa.array(langs, pa.string())})
     there = Counter(lang or "" for lang in langs)
     place = {f"document-{i}": lang or "" for i, lang in enumerate(langs)}
@@ -162,7 +168,8 @@ def test_what_cannot_be_asked_costs_one_line(tmp_path: Path) -> None:
     assert "sulan prune score" in missing.value.hint
     with pytest.raises(MissingColumn, match="n_tokens"):
         select(corpus, metric="perplexity", tokens=5)
-    for asked in ({"fraction": 0.0}, {"fraction": 1.5}, {"tokens": 0}, {}):
+    wrong: list[dict[str, Any]] = [{"fraction": 0.0}, {"fraction": 1.5}, {"tokens": 0}, {}]
+    for asked in wrong:
         with pytest.raises(InputError):
             select(corpus, metric="perplexity", **asked)
     with pytest.raises(InputError, match="holds large_string, not scores"):
@@ -172,5 +179,11 @@ def test_what_cannot_be_asked_costs_one_line(tmp_path: Path) -> None:
 def test_nothing_scored_keeps_nothing(tmp_path: Path) -> None:
     corpus = scored(tmp_path / "c", [None, float("nan")])
     assert kept(corpus, metric="perplexity", fraction=1.0) == []
-    assert kept(small.corpus(tmp_path / "e", [], columns={"perplexity": pa.array([], pa.float64())}),
-                metric="perplexity", fraction=0.5) == []
+    assert (
+        kept(
+            small.corpus(tmp_path / "e", [], columns={"perplexity": pa.array([], pa.float64())}),
+            metric="perplexity",
+            fraction=0.5,
+        )
+        == []
+    )

@@ -13,7 +13,7 @@ import ast
 import hashlib
 import sysconfig
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,7 +30,9 @@ LONGEST = 4_000
 SHORTEST = 200
 """Characters: below it, texts say little more than their name."""
 
-LEFT_OUT = frozenset({"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "lib2to3"})
+LEFT_OUT = frozenset(
+    {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__", "lib2to3"}
+)
 """Folders of the standard library that not every Python has."""
 
 _SCHEMA = pa.schema(
@@ -46,7 +48,9 @@ def located(corpus: Path) -> Path:
     if str(corpus) != NAME:
         return corpus
     files = sorted(_files())
-    described = "\n".join([sysconfig.get_python_version(), *(f"{path} {path.stat().st_size}" for path in files)])
+    described = "\n".join(
+        [sysconfig.get_python_version(), *(f"{path} {path.stat().st_size}" for path in files)]
+    )
     made = folders.cache() / "corpora" / f"python-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
     if not (made / outputs.RECORD).is_file():
         from sulan.runs.record import record
@@ -61,13 +65,10 @@ def _files() -> Iterator[Path]:
     for path in library.rglob("*.py"):
         if not LEFT_OUT & set(path.relative_to(library).parts):
             yield path
-    for package in metadata.distributions():
-        for file in package.files or ():
-            name = file.name.upper()
-            if ".dist-info" in str(file) and name.startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
-                path = Path(str(package.locate_file(file)))
-                if path.is_file():
-                    yield path
+    for package in Path(sysconfig.get_path("purelib")).glob("*.dist-info"):
+        for path in package.rglob("*"):
+            if path.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")) and path.is_file():
+                yield path
 
 
 def _batches(files: list[Path]) -> Iterator[pa.RecordBatch]:

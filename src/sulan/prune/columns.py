@@ -44,5 +44,7 @@ def prefix(metric: str) -> str:
     >>> prefix("early_el2n"), prefix("perplexity"), prefix("quality")
     ('early_', '', '')
     """
-    found = [metric.removesuffix(score) for score in SCORES if metric == score or metric.endswith(f"_{score}")]
+    found = [
+        metric.removesuffix(score) for score in SCORES if metric == score or metric.endswith(f"_{score}")
+    ]
     return min(found, key=len, default="")

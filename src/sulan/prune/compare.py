@@ -66,7 +66,6 @@ def compare(
     """
     config = dict(locals())
     import shutil
-    from dataclasses import asdict
 
     import numpy as np
 
@@ -74,9 +73,9 @@ def compare(
     from sulan.errors import InputError
     from sulan.prune import stages, verdict
     from sulan.prune.built_in import located
-    from sulan.prune.plans import arms
+    from sulan.prune.plans import Trial, arms, work_name
     from sulan.reports import html
-    from sulan.runs import outputs
+    from sulan.runs import fingerprints, outputs
     from sulan.runs.record import record
     from sulan.runs.shards import map_shards, shard_folder
 
@@ -84,10 +83,15 @@ def compare(
     found = reader.schema(corpus)
     needed = stages.SHORTEST
     if "memorization" in plan.metrics and plan.unit == "sequence" and training.context < needed:
-        raise InputError(f"memorization needs sequences of {needed} tokens; the context is {training.context}")
+        raise InputError(
+            f"memorization needs sequences of {needed} tokens; the context is {training.context}"
+        )
     work = out.absolute().with_name(f".{out.name}.work")
     running = {"engine": engine, "workers": workers, "cluster": cluster}
-    settings = {"comparison": asdict(plan), "shape": asdict(shape)}
+    settings = {"comparison": plan, "shape": shape}
+    trainings = work / work_name(
+        **settings, training=training, reference=reference, corpus=fingerprints.path(corpus)
+    )
     with (
         outputs.folder(out) as folder,
         record(verb="prune compare", folder=folder, config=config, seed=plan.seed, inputs=[corpus]) as run,
@@ -110,8 +114,8 @@ def compare(
             out=work / "reference",
             arguments={
                 "prepared": prepared,
-                "training": asdict(reference or training),
-                "work": str(work / "reference-training"),
+                "training": reference or training,
+                "work": str(trainings / "reference"),
                 **settings,
             },
             label="train the reference",
@@ -125,15 +129,15 @@ def compare(
             arguments={
                 "prepared": prepared,
                 "reference": shard_folder(work / "reference", 0),
-                "comparison": asdict(plan),
+                "comparison": plan,
                 "context": training.context,
             },
             label="score the pool",
             **running,
         )
-        stages.gather(work / "scores", len(ranges), work / "all-scores", plan=plan)
+        stages.gather(work / "scores", len(ranges), work / "all-scores", comparison=plan)
         compared = arms(plan)
-        each = [{**asdict(arm), "seed": seed} for arm in compared for seed in range(plan.seeds)]
+        each = [Trial(arm=arm, seed=seed) for arm in compared for seed in range(plan.seeds)]
         results = map_shards(
             stages.train_arm,
             each,
@@ -141,8 +145,8 @@ def compare(
             arguments={
                 "prepared": prepared,
                 "scores": work / "all-scores",
-                "training": asdict(training),
-                "work": str(work / "training"),
+                "training": training,
+                "work": str(trainings),
                 **settings,
             },
             label="train and judge",

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from sulan.prune.order_statistics import Place
     from sulan.prune.percentiles import Example
     from sulan.prune.selection import Selection
-    from sulan.prune.tally import Tally
 
-PERCENTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
+PERCENTILES = (0.0, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 100.0)
 
 SHOWN = (1, 10, 25, 50, 75, 90, 99)
 """Percentiles in the tables by stratum."""

@@ -99,9 +99,7 @@ def examples(
     return [found[percentile] for percentile in sorted(found)]
 
 
-def histograms(
-    corpus: Path, *, metric: str, by: str | None, edges: np.ndarray
-) -> dict[str, np.ndarray]:
+def histograms(corpus: Path, *, metric: str, by: str | None, edges: np.ndarray) -> dict[str, np.ndarray]:
     """Count scores between edges, by stratum; those outside count at the ends, int64 [bins].
 
     Parameters

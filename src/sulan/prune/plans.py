@@ -4,13 +4,15 @@ Defaults are those of 2309.04564 as the notes of this room have them; they take 
 stands in `recipes/prune-small.toml` and `recipes/prune-compare.toml`.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Literal
 
 from sulan.errors import InputError
 from sulan.prune.columns import METRICS, Metric, Side
+from sulan.runs.record import plain
 from sulan.training.config import TrainingConfig
-
 
 FINAL = 100
 """The percent of a training after which it is done."""
@@ -114,14 +116,33 @@ class Arm:
     """What one model is trained on: everything (`metric` is `none`), a random part, or one side by a metric."""
 
     metric: str
-    side: str = ""
+    side: Side | Literal[""] = ""
     percent: int = 100
 
     def __str__(self) -> str:
-        return ".".join(filter(None, (self.metric, self.side, str(self.percent) if self.percent < 100 else "")))
+        return ".".join(
+            filter(None, (self.metric, self.side, str(self.percent) if self.percent < 100 else ""))
+        )
 
 
 NONE = Arm(metric="none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One model: what it is trained on, and the seed of its weights and of the order."""
+
+    arm: Arm
+    seed: int
+
+
+def work_name(**settings: object) -> str:
+    """Return a name for the work folder of a training: another setting, another name.
+
+    A training goes on from the checkpoints that it finds, so those of other settings must not be in its place.
+    """
+    text = json.dumps(plain(settings), sort_keys=True)
+    return f"training-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def arms(comparison: Comparison) -> list[Arm]:

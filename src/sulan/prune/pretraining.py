@@ -12,7 +12,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from sulan import models
 from sulan.models import tiny
 from sulan.prune.plans import FINAL, Pretraining, Shape
-from sulan.training import Trained, TokenStream, train
+from sulan.training import TokenStream, Trained, train
+
 
 def tokenizer(texts: Iterable[str], *, shape: Shape, context: int) -> PreTrainedTokenizerFast:
     """Train the byte-level BPE of a shape on texts."""

@@ -58,8 +58,9 @@ def reference(
     from sulan.errors import InputError
     from sulan.prune import references
     from sulan.prune.built_in import located
+    from sulan.prune.plans import work_name
     from sulan.reports import html
-    from sulan.runs import outputs
+    from sulan.runs import fingerprints, outputs
     from sulan.runs.record import record
 
     if ngram and ngram < 2:
@@ -75,7 +76,14 @@ def reference(
             facts = references.ngram(corpus, words, folder, order=ngram)
         else:
             facts = references.neural(
-                corpus, words, folder, shape=shape, training=training, early=early, work=work, seed=seed
+                corpus,
+                words,
+                folder,
+                shape=shape,
+                training=training,
+                early=early,
+                work=work / work_name(**{**config, "corpus": fingerprints.path(corpus)}),
+                seed=seed,
             )
         report = Report(title="prune reference", summary={"kind": "n-gram" if ngram else "neural", **facts})
         html.write(report, folder)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from sulan import models
 from sulan.documents import reader
@@ -18,10 +18,13 @@ from sulan.reports.report import Cell
 from sulan.training import pack_corpus
 
 
-def tokenizer(corpus: Path, name: str, *, shape: Shape, context: int) -> PreTrainedTokenizerBase:
+def tokenizer(corpus: Path, name: str, *, shape: Shape, context: int) -> PreTrainedTokenizerFast:
     """Return the tokenizer of a model, or one learned from the corpus."""
     if name:
-        return models.load(name).tokenizer
+        found = models.load(name).tokenizer
+        if not isinstance(found, PreTrainedTokenizerFast):
+            raise InputError(f"the tokenizer of {name} is no file of the tokenizers library")
+        return found
     return pretraining.tokenizer(texts(corpus), shape=shape, context=context)
 
 
@@ -31,7 +34,7 @@ def texts(corpus: Path) -> Iterator[str]:
         yield from batch.column(0).to_pylist()
 
 
-def ngram(corpus: Path, words: PreTrainedTokenizerBase, folder: Path, *, order: int) -> dict[str, Cell]:
+def ngram(corpus: Path, words: PreTrainedTokenizerFast, folder: Path, *, order: int) -> dict[str, Cell]:
     """Write an n-gram model, and return what there is to say about it."""
     documents = list(tokens.encode(words, texts(corpus)))
     if not documents:
@@ -44,7 +47,7 @@ def ngram(corpus: Path, words: PreTrainedTokenizerBase, folder: Path, *, order: 
 
 def neural(
     corpus: Path,
-    words: PreTrainedTokenizerBase,
+    words: PreTrainedTokenizerFast,
     folder: Path,
     *,
     shape: Shape,

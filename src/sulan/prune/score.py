@@ -84,7 +84,6 @@ def score(
     """
     config = dict(locals())
     import shutil
-    from dataclasses import asdict
 
     from sulan.documents import reader, writer
     from sulan.errors import InputError
@@ -132,7 +131,7 @@ def score(
             scoring.score_unit,
             divided.ranges,
             out=work,
-            arguments={"corpus": corpus, "scoring": asdict(how)},
+            arguments={"corpus": corpus, "scoring": how},
             engine=engine,
             workers=workers,
             cluster=cluster,

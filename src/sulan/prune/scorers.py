@@ -177,7 +177,7 @@ class NeuralScorer:
         scores = np.full(len(sequences), np.nan)
         long_enough = np.flatnonzero([len(sequence) >= needed for sequence in sequences])
         if len(long_enough):
-            shown = np.stack([sequences[i][:needed] for i in long_enough]).astype(np.int32)
+            shown = np.stack([sequences[i][:needed] for i in long_enough.tolist()]).astype(np.int32)
             prompts = shown[:, :MEMORIZATION_PROMPT]
             said = greedy_continuation(self._model, prompts, MEMORIZATION_CONTINUATION)
             scores[long_enough] = memorization(said, shown[:, MEMORIZATION_PROMPT:])

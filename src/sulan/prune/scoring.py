@@ -68,7 +68,10 @@ def schema(scoring: Scoring) -> pa.Schema:
         fields += [(SUM_NLL, pa.float64()), (N_TOKENS, pa.int64()), (N_BYTES, pa.int64())]
         fields += [("perplexity", pa.float64()), (BITS_PER_BYTE, pa.float64())]
         if scoring.window:
-            fields += [("tokens_by_window", pa.list_(pa.int32())), ("sum_nll_by_window", pa.list_(pa.float64()))]
+            fields += [
+                ("tokens_by_window", pa.list_(pa.int32())),
+                ("sum_nll_by_window", pa.list_(pa.float64())),
+            ]
     if "el2n" in scoring.metrics:
         fields.append(("el2n", pa.float64()))
         if scoring.window:
@@ -78,7 +81,7 @@ def schema(scoring: Scoring) -> pa.Schema:
     return pa.schema([(ID, pa.string()), *((scoring.prefix + name, kind) for name, kind in fields)])
 
 
-def score_unit(unit: Sequence[int], folder: Path, *, corpus: Path, scoring: dict[str, Any]) -> dict[str, int]:
+def score_unit(unit: Sequence[int], folder: Path, *, corpus: Path, scoring: Scoring) -> dict[str, int]:
     """Score the documents of one unit; a stage of `runs.shards`.
 
     Parameters
@@ -90,14 +93,14 @@ def score_unit(unit: Sequence[int], folder: Path, *, corpus: Path, scoring: dict
     corpus
         The corpus.
     scoring
-        A `Scoring` as a dictionary.
+        How to score them.
 
     Returns
     -------
     dict
         Documents, predicted tokens, and documents by each of `REASONS`.
     """
-    how = Scoring(**scoring)
+    how = scoring
     model = scorer(how.model, dtype=how.dtype, context=how.context)
     counted = {"documents": 0, "tokens": 0, **dict.fromkeys(REASONS, 0)}
     ids: list[str] = []
@@ -151,9 +154,7 @@ def _summed(parts: Sequence[Predicted], *, windows: bool) -> dict[str, Any]:
     return found
 
 
-def _table(
-    ids: list[str], rows: list[dict[str, Any]], how: Scoring, counted: dict[str, int]
-) -> pa.Table:
+def _table(ids: list[str], rows: list[dict[str, Any]], how: Scoring, counted: dict[str, int]) -> pa.Table:
     wanted = schema(how)
     for row in rows:
         if SUM_NLL in row:

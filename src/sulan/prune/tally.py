@@ -65,11 +65,12 @@ class Tally:
         rows: list[tuple[Cell, ...]] = []
         for name, stratum in self.selection.strata.items():
             kept = self.kept.get(name, Kept())
-            ends = (kept.low, kept.high) if kept.documents and self.selection.metric != RANDOM else (None, None)
+            ends = (
+                (kept.low, kept.high) if kept.documents and self.selection.metric != RANDOM else (None, None)
+            )
+            named = name or ("(none)" if self.selection.by else "(all)")
             rows.append(
-                (name or "(all)" if self.selection.by is None else name or "(none)",)
-                + (stratum.documents, stratum.unscored, kept.documents, *ends)
-                + (kept.tokens or None,)
+                (named, stratum.documents, stratum.unscored, kept.documents, *ends, kept.tokens or None)
             )
         by = self.selection.by or "corpus"
         columns = (by, "documents", "without a score", "kept", "lowest kept", "highest kept", "tokens kept")
@@ -78,7 +79,13 @@ class Tally:
     def overlap_table(self) -> Table:
         """Return one row for each other choice."""
         rows = [
-            (name, theirs, common, common / self.total if self.total else None, _or_none(common, self.total, theirs))
+            (
+                name,
+                theirs,
+                common,
+                common / self.total if self.total else None,
+                _or_none(common, self.total, theirs),
+            )
             for name, (common, theirs) in self.common.items()
         ]
         columns = ("the same part by", "keeps", "of them kept here", "share of what is kept here", "Jaccard")

@@ -155,7 +155,11 @@ def tables(verdicts: Sequence[Verdict]) -> tuple[Table, ...]:
             (each.arm.metric, each.arm.side, each.arm.percent, round(each.perplexity, 4))
             + ((round(ours.value, 3), round(ours.low, 3), round(ours.high, 3)) if ours else (None,) * 3)
             + (round(each.p, 4) if each.p is not None else None,)
-            + ((round(random.value, 3), round(random.low, 3), round(random.high, 3)) if random else (None,) * 3)
+            + (
+                (round(random.value, 3), round(random.low, 3), round(random.high, 3))
+                if random
+                else (None,) * 3
+            )
         )
     columns = ("metric", "side", "kept %", "perplexity", "better by %", "low", "high", "p")
     columns += ("better than random by %", "low ", "high ")
