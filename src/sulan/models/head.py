@@ -1,13 +1,16 @@
 """The language model's head and the loss in one: what the logits say, without the logits.
 
 Logits are made for some tokens and some of the vocabulary at a time and reduced at once, so that [tokens,
-vocabulary] never exists whole. With z the logits of one position, y its target and p = softmax(z)::
+vocabulary] never exists whole. With z the logits of one position, y its target, p = softmax(z), and m, S1 and S2
+the maximum, sum exp(z_v - m) and sum exp(2 (z_v - m)) over all v but y::
 
-    NLL  = log sum exp(z) - z_y
-    EL2N = || p - onehot(y) ||,   its square = sum p^2 - 2 p_y + 1,   sum p^2 = exp(lse(2 z) - 2 lse(z))
+    x    = log S1 + m - z_y,  the log-odds against y
+    NLL  = -log p_y = log(1 + exp(x))
+    EL2N = || p - onehot(y) || = (1 - p_y) sqrt(1 + S2 / S1^2),  1 - p_y = 1 / (1 + exp(-x))
 
-so one pass that keeps a running maximum, sum exp(z) and sum exp(2 z) gives both (EL2N: 2107.07075, and
-2309.04564, section 3.1.2).
+One pass that keeps a running m, S1 and S2 gives both. EL2N is 2107.07075's score as 2309.04564, section 3.1.2
+uses it, with no vector of probabilities. Its square is sum p^2 - 2 p_y + 1 too, but that form loses all digits
+where the model is sure: 4e-4 of 8e-3 was measured, in float32.
 """
 
 from dataclasses import dataclass
@@ -97,13 +100,12 @@ def losses(
 def compare(logits: torch.Tensor, targets: torch.Tensor, *, el2n: bool, hits: bool) -> Losses:
     """Compare whole logits [tokens, vocabulary] with targets, int64 [tokens]; the plain form of `losses`."""
     logits = logits.float()
-    total = logits.logsumexp(dim=1)
-    nll = total - logits.gather(1, targets[:, None])[:, 0]
-    length = None
-    if el2n:
-        squares = torch.exp((2 * logits).logsumexp(dim=1) - 2 * total)
-        length = (squares - 2 * torch.exp(-nll) + 1).clamp_min(0).sqrt()
-    return Losses(nll=nll, el2n=length, hit=logits.argmax(dim=1) == targets if hits else None)
+    target = logits.gather(1, targets[:, None])
+    others = logits.scatter(1, targets[:, None], float("-inf"))
+    highest, where = others.max(dim=1)
+    powers = others.sub_(highest[:, None]).exp_()
+    rest, squares = powers.sum(dim=1), powers.square_().sum(dim=1)
+    return _finish(target[:, 0], targets, highest, where, rest, squares, el2n=el2n, hits=hits)
 
 
 def vocabulary(model: PreTrainedModel) -> int:
@@ -128,17 +130,18 @@ def _reduce(
     weight, bias = head.weight, head.bias
     size = len(weight)
     highest = hidden.new_full((len(targets),), float("-inf"), dtype=torch.float32)
-    total, squares = torch.zeros_like(highest), torch.zeros_like(highest)
-    target, likeliest = torch.zeros_like(highest), torch.zeros_like(targets)
+    rest, squares, target = (torch.zeros_like(highest) for _ in range(3))
+    likeliest = torch.zeros_like(targets)
     for first in range(0, size, VOCABULARY):
         last = min(first + VOCABULARY, size)
         part = torch.nn.functional.linear(
             hidden, weight[first:last], None if bias is None else bias[first:last]
         )
         logits = shape.apply(part.float())
-        inside = (targets >= first) & (targets < last)
-        found = logits.gather(1, (targets - first).clamp(0, last - first - 1)[:, None])[:, 0]
-        target = torch.where(inside, found, target)
+        inside = ((targets >= first) & (targets < last)).nonzero()[:, 0]
+        columns = targets[inside] - first
+        target[inside] = logits[inside, columns]
+        logits[inside, columns] = float("-inf")
         if hits:
             peak, where = logits.max(dim=1)
             likeliest = torch.where(peak > highest, where + first, likeliest)
@@ -147,12 +150,29 @@ def _reduce(
         peak = torch.maximum(peak, highest)
         shrink = torch.exp(highest - peak)
         powers = logits.sub_(peak[:, None]).exp_()
-        total = total * shrink + powers.sum(dim=1)
+        rest = rest * shrink + powers.sum(dim=1)
         if el2n:
             squares = squares * shrink.square() + powers.square_().sum(dim=1)
         highest = peak
-    nll = highest + total.log() - target
-    length = None
-    if el2n:
-        length = (squares / total.square() - 2 * torch.exp(-nll) + 1).clamp_min(0).sqrt()
-    return Losses(nll=nll, el2n=length, hit=likeliest == targets if hits else None)
+    return _finish(target, targets, highest, likeliest, rest, squares, el2n=el2n, hits=hits)
+
+
+def _finish(
+    target: torch.Tensor,
+    targets: torch.Tensor,
+    highest: torch.Tensor,
+    likeliest: torch.Tensor,
+    rest: torch.Tensor,
+    squares: torch.Tensor,
+    *,
+    el2n: bool,
+    hits: bool,
+) -> Losses:
+    """Put the sums over all tokens but the target together with the target's logit."""
+    against = rest.log() + highest - target
+    first = (target == highest) & (targets < likeliest)  # of equals the first in the vocabulary is taken
+    return Losses(
+        nll=torch.nn.functional.softplus(against),
+        el2n=torch.sigmoid(against) * (1 + squares / rest.square()).sqrt() if el2n else None,
+        hit=(target > highest) | first if hits else None,
+    )
