@@ -86,13 +86,25 @@ def test_a_neural_model_s_scores_do_not_depend_on_parts_or_units(tmp_path: Path,
     assert tables[0] == tables[1] == tables[2]
 
 
+def test_a_model_that_changed_is_not_mixed_in(tmp_path: Path, hand: Path) -> None:
+    model = Path(shutil.copytree(hand, tmp_path / "model"))
+    corpus = small.corpus(tmp_path / "in", ["abc"])
+    how = _how(model, metrics=("perplexity",))
+    small.hand_computed(model, context=64)
+    with pytest.raises(InputError, match="changed while it was scoring"):
+        scoring.score_unit((0, 1), tmp_path, corpus=corpus, scoring=how)
+    now = _how(model, metrics=("perplexity",))
+    assert scoring.score_unit((0, 1), tmp_path, corpus=corpus, scoring=now)["tokens"] == 3
+
+
 def _how(model: Path, *, metrics: tuple[Metric, ...]) -> Scoring:
+    made = scorer(str(model), dtype="float32", context=None).provenance
     return Scoring(
         model=str(model),
         dtype="float32",
         context=None,
-        model_fingerprint="",
-        tokenizer_fingerprint="",
+        model_fingerprint=made.model_fingerprint,
+        tokenizer_fingerprint=made.tokenizer_fingerprint,
         metrics=metrics,
         window=0,
         prefix="",
@@ -227,6 +239,5 @@ def test_an_ngram_reference_and_a_neural_one_see_the_same_tokens(hand: Path, ngr
     texts = ["abc <|endoftext|>", "", "é\n\n"]
     models = [scorer(str(path), dtype="float32", context=None) for path in (hand, ngram)]
     assert isinstance(models[1], NgramScorer)
-    scorer.cache_clear()
     for a, b in zip(*(model.tokens(texts) for model in models), strict=True):
         assert a.tolist() == b.tolist()

@@ -52,16 +52,14 @@ def test_seeds_that_disagree_give_an_interval_that_says_so() -> None:
 def test_the_best_side_and_its_lead() -> None:
     top = Arm(metric="el2n", side="top", percent=50)
     bottom = Arm(metric="perplexity", side="bottom", percent=50)
-    found = verdict.judge(
-        {NONE: losses(2, 2), HALF: losses(1.9, 1.9), bottom: losses(2.5, 2.5), top: losses(2.1, 2.1)},
-        HELD_OUT,
-    )
+    every = {NONE: losses(2, 2), HALF: losses(1.9, 1.9), bottom: losses(2.5, 2.5), top: losses(2.1, 2.1)}
+    found = verdict.judge(every, HELD_OUT)
     best = verdict.best(found, metric="perplexity", percent=50)
     other = verdict.best(found, metric="el2n", percent=50)
     assert best is not None
     assert other is not None
     assert best.arm == HALF
-    assert verdict.difference(best, other) == pytest.approx(100 * (math.exp(0.1) - math.exp(-0.1)))
+    assert verdict.lead(best, other, every, HELD_OUT).value == pytest.approx(100 * (1 - math.exp(-0.2)))
     assert verdict.best(found, metric="memorization", percent=50) is None
 
 

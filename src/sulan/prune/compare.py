@@ -7,9 +7,12 @@ from sulan.prune.plans import Comparison, Pretraining, Shape
 from sulan.reports.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sulan.prune.verdict import Verdict
+    import numpy as np
+
+    from sulan.prune.plans import Arm
+    from sulan.prune.verdict import HeldOut, Verdict
     from sulan.runs.record import Run
 
 
@@ -184,13 +187,20 @@ def compare(
             charts=verdict.drawn(verdicts, plan),
         )
         html.write(report, folder)
-        _record(run, verdicts, scale=scale)
+        _record(run, verdicts, losses, held_out, scale=scale)
     shutil.rmtree(work)
     return report
 
 
-def _record(run: "Run", verdicts: "Sequence[Verdict]", *, scale: str) -> None:
-    from sulan.prune.verdict import best, difference
+def _record(
+    run: "Run",
+    verdicts: "Sequence[Verdict]",
+    losses: "Mapping[Arm, np.ndarray]",
+    held_out: "HeldOut",
+    *,
+    scale: str,
+) -> None:
+    from sulan.prune.verdict import best, lead
 
     for each in verdicts:
         run.metric(f"perplexity.{each.arm}", each.perplexity, scale=scale)
@@ -199,11 +209,11 @@ def _record(run: "Run", verdicts: "Sequence[Verdict]", *, scale: str) -> None:
     for percent in sorted({each.arm.percent for each in verdicts if each.arm.percent < 100}):
         ours = best(verdicts, metric="perplexity", percent=percent)
         if ours and ours.improvement:
-            text = f"{ours.improvement}, {ours.arm.side}"
+            text = f"{ours.improvement}, the {ours.arm.side}"
             run.metric(f"improvement.perplexity.{percent}", text, scale=scale)
     half = best(verdicts, metric="perplexity", percent=50)
     for metric in ("el2n", "memorization"):
         other = best(verdicts, metric=metric, percent=50)
         if half and other:
-            text = f"{difference(half, other):+.2f} points, {half.arm.side} against {other.arm.side}"
+            text = f"{lead(half, other, losses, held_out)}, {half.arm.side} against {other.arm.side}"
             run.metric(f"difference.perplexity.{metric}", text, scale=f"{scale}, 50 % kept")

@@ -46,8 +46,8 @@ def score(
     out
         Folder of the scored corpus: the same documents with columns added. Written aside, renamed when whole.
     metric
-        `perplexity` and `el2n` come out of one forward pass, `memorization` out of greedily continuing 32 tokens
-        for 32 more (M and N of 2309.04564), which costs about as much as 33 passes over 64 tokens.
+        `perplexity` and `el2n` come out of one forward pass; `memorization` out of greedily continuing the first
+        32 tokens for 32 more (M and N of 2309.04564), which goes through the model's weights 32 times.
         Default: what one forward pass gives.
     window
         Score each document as separate windows of so many tokens, and add lists with the scores of each;
@@ -120,7 +120,6 @@ def score(
     made = provenance.added(
         corpus, prefix=prefix, provenance=reference, window=window, present=present, new=new
     )
-    scorer.cache_clear()  # the workers have their own
     divided = units.divide(corpus, longest=max_bytes)
     work = out.absolute().with_name(f".{out.name}.work")
     with (

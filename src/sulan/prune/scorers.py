@@ -6,7 +6,6 @@ folder holds is told by its files. Not covered: where the text comes from and wh
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -73,7 +72,6 @@ class Scorer(Protocol):
         """Return the memorization score of sequences; NaN for those that are too short, float64 [sequences]."""
 
 
-@lru_cache(maxsize=1)  # a worker scores many units with one model
 def scorer(model: str, *, dtype: Precision, context: int | None) -> Scorer:
     """Open a reference model.
 

@@ -6,6 +6,7 @@ output with nulls and is counted, by reason. Not covered: dividing the corpus (`
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from sulan.documents import reader
 from sulan.documents.schema import ID, TEXT
+from sulan.errors import InputError
 from sulan.prune import columns, scores
 from sulan.prune.columns import BITS_PER_BYTE, N_BYTES, N_TOKENS, SUM_NLL, Metric
 from sulan.prune.scorers import Precision, Predicted, Scorer, scorer
@@ -101,7 +103,7 @@ def score_unit(unit: Sequence[int], folder: Path, *, corpus: Path, scoring: Scor
         Documents, predicted tokens, and documents by each of `REASONS`.
     """
     how = scoring
-    model = scorer(how.model, dtype=how.dtype, context=how.context)
+    model = _opened(how.model, how.dtype, how.context, how.model_fingerprint, how.tokenizer_fingerprint)
     counted = {"documents": 0, "tokens": 0, **dict.fromkeys(REASONS, 0)}
     ids: list[str] = []
     rows: list[dict[str, Any]] = []
@@ -126,6 +128,18 @@ def score_unit(unit: Sequence[int], folder: Path, *, corpus: Path, scoring: Scor
     table = _table(ids, rows, how, counted)
     pq.write_table(table, folder / FILE, compression="zstd")
     return counted
+
+
+@lru_cache(maxsize=1)
+def _opened(
+    model: str, dtype: Precision, context: int | None, model_fingerprint: str, tokenizer_fingerprint: str
+) -> Scorer:
+    """Open the model once for the many units of a worker, and check that it is the one the run began with."""
+    found = scorer(model, dtype=dtype, context=context)
+    made = found.provenance
+    if (made.model_fingerprint, made.tokenizer_fingerprint) != (model_fingerprint, tokenizer_fingerprint):
+        raise InputError(f"the model {model} changed while it was scoring")
+    return found
 
 
 def _sums(model: Scorer, sequences: Sequence[np.ndarray], how: Scoring) -> Iterator[dict[str, Any]]:

@@ -108,6 +108,12 @@ def judge(losses: Mapping[Arm, np.ndarray], held_out: HeldOut) -> list[Verdict]:
     return verdicts
 
 
+def lead(first: Verdict, second: Verdict, losses: Mapping[Arm, np.ndarray], held_out: HeldOut) -> Change:
+    """Return how much lower the perplexity of one arm is than that of another."""
+    scored = held_out.tokens > 0
+    return change(losses[first.arm][:, scored], losses[second.arm][:, scored], held_out.tokens[scored])
+
+
 def change(ours: np.ndarray, base: np.ndarray, tokens: np.ndarray) -> Change:
     """Return how much lower the perplexity of `ours` is.
 
@@ -128,13 +134,6 @@ def change(ours: np.ndarray, base: np.ndarray, tokens: np.ndarray) -> Change:
     found = seed_interval((ours - base).sum(axis=1) / tokens.sum())
     value, low, high = (100 * (1 - np.exp(d)) for d in (found.value, found.high, found.low))
     return Change(value=float(value), low=float(low), high=float(high))
-
-
-def difference(first: Verdict, second: Verdict) -> float:
-    """Return by how many points the improvement of one is above that of another."""
-    return (first.improvement.value if first.improvement else 0.0) - (
-        second.improvement.value if second.improvement else 0.0
-    )
 
 
 def best(verdicts: Sequence[Verdict], *, metric: str, percent: int) -> Verdict | None:
