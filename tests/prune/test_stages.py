@@ -68,7 +68,7 @@ def test_no_text_is_both_trained_on_and_judged_on(prepared: Path) -> None:
     for part in (stages.POOL, stages.REFERENCE):
         stream = streams.read(prepared / part)
         whole = stream.sequences(np.zeros(1, dtype=np.int64), context=stream.tokens)[0]
-        documents = tokenizer.decode(whole).split("<|endoftext|>")
+        documents = str(tokenizer.decode(whole)).split("<|endoftext|>")
         assert not judged & set(documents) - {""}
 
 

@@ -74,13 +74,13 @@ def _files() -> Iterator[Path]:
 def _batches(files: list[Path]) -> Iterator[pa.RecordBatch]:
     seen: set[str] = set()
     for source, title, text in _texts(files):
+        rows = []
         for number, piece in enumerate(_pieces(text)):
             name = text_id(piece)
-            if len(piece) < SHORTEST or name in seen:  # licences repeat
-                continue
-            seen.add(name)
-            row = {"id": name, "text": piece, "source": source, "title": f"{title} {number + 1}"}
-            yield pa.RecordBatch.from_pylist([row], schema=_SCHEMA)
+            if len(piece) >= SHORTEST and name not in seen:  # licences repeat
+                seen.add(name)
+                rows.append({"id": name, "text": piece, "source": source, "title": f"{title} {number + 1}"})
+        yield pa.RecordBatch.from_pylist(rows, schema=_SCHEMA)
 
 
 def _texts(files: list[Path]) -> Iterator[tuple[str, str, str]]:
@@ -104,14 +104,16 @@ def _texts(files: list[Path]) -> Iterator[tuple[str, str, str]]:
 
 def _docstrings(source: str) -> Iterator[str]:
     try:
-        tree = ast.parse(source)
+        waiting: list[ast.AST] = [ast.parse(source)]
     except SyntaxError:  # templates of code
         return
-    for node in ast.walk(tree):
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
                 yield text
+            waiting += reversed(node.body)  # what stands inside an `if` or `try` is passed over
 
 
 def _pieces(text: str) -> Iterator[str]:
