@@ -31,7 +31,7 @@ def workers_of(process: int) -> list[psutil.Process]:
 def test_ray_loses_a_worker_and_makes_the_same_scores(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed (extra `cluster`)")
     model = small.hand_computed(tmp_path / "model")
-    corpus = small.corpus(tmp_path / "in", small.texts(9000), parts=3)
+    corpus = small.corpus(tmp_path / "in", small.texts(4000), parts=3)
     words = ["--model", str(model), "--dtype", "float32", "--workers", "2", "--engine", "ray"]
     command = [sys.executable, "-m", "sulan", "prune", "score", str(corpus), *words]
     with subprocess.Popen([*command, "--out", str(tmp_path / "ray")], stderr=subprocess.PIPE) as process:
