@@ -1,8 +1,12 @@
 """Greedy continuation against transformers' own, alone and in company."""
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
+from transformers import GenerationConfig
 
 from models.small import VOCABULARY, build, wrap
 from sulan.errors import InputError
@@ -14,11 +18,10 @@ def test_continuations_are_those_of_generate(name: str) -> None:
     model = wrap(build(name))
     prompts = np.random.default_rng(0).integers(1, VOCABULARY, (5, 20))
     found = greedy_continuation(model, prompts, 12, batch=4)
-    model.model.generation_config.eos_token_id = None
+    cast(GenerationConfig, model.model.generation_config).eos_token_id = None
+    generate = cast(Callable[..., torch.Tensor], model.model.generate)
     asked = torch.from_numpy(prompts)
-    theirs = model.model.generate(
-        asked, attention_mask=torch.ones_like(asked), max_new_tokens=12, do_sample=False
-    )
+    theirs = generate(asked, attention_mask=torch.ones_like(asked), max_new_tokens=12, do_sample=False)
     np.testing.assert_array_equal(found, theirs[:, 20:].numpy())
 
 

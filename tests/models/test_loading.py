@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ def test_plain_transformers_reads_what_was_saved(build: type, tmp_path: Path) ->
     models.save(made, TOKENIZER, tmp_path)
     plain = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert torch.equal(logits(plain), logits(made))
-    assert AutoTokenizer.from_pretrained(tmp_path)("速览 a")["input_ids"] == TOKENIZER("速览 a")["input_ids"]
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer is not None and tokenizer("速览 a")["input_ids"] == TOKENIZER("速览 a")["input_ids"]
     loaded = models.load(tmp_path, dtype="float32")
     assert torch.equal(logits(loaded.model), logits(made))
     assert loaded.context == 256 and not loaded.model.training
@@ -174,7 +176,7 @@ def test_tiny_models_depend_on_their_seed_alone() -> None:
     assert not torch.equal(logits(first), logits(tiny.llama(seed=5)))
 
 
-def _fingerprint(home: str, gguf: str, pipe: multiprocessing.connection.Connection) -> None:
+def _fingerprint(home: str, gguf: str, pipe: Connection) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SULAN_HOME", home)
         pipe.send(models.load(gguf, dtype="float32").fingerprint)
@@ -207,7 +209,7 @@ def test_gemma_loads_and_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     gemma = models.load("gemma", dtype="float32")
     documents = list(tokens.encode(gemma.tokenizer, ["The capital of France is Paris.", "A b c d e f g."]))
     found = list(logprobs.score(gemma, documents, el2n=True))
-    assert logprobs._paths[gemma.model] == "packed"
+    assert logprobs._ways[gemma.model] == "packed"
     inputs = torch.from_numpy(np.concatenate([[gemma.tokenizer.bos_token_id], documents[0][:-1]]))
     with torch.inference_mode():
         plain = gemma.model(inputs[None]).logits[0].log_softmax(-1)

@@ -16,7 +16,7 @@ CONTEXT = 32
 
 def llama(**settings: Any) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -33,7 +33,7 @@ def llama(**settings: Any) -> LlamaForCausalLM:
 
 def phi(**settings: Any) -> PhiForCausalLM:
     torch.manual_seed(0)
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -59,7 +59,13 @@ def stream(folder: Path, count: int = 60) -> TokenStream:
 
 def config(**settings: Any) -> TrainingConfig:
     """Return a short training in float32 with a fast learning rate."""
-    small = {"steps": 20, "batch": 4, "context": CONTEXT, "learning_rate": 3e-3, "dtype": "float32"}
+    small: dict[str, Any] = {
+        "steps": 20,
+        "batch": 4,
+        "context": CONTEXT,
+        "learning_rate": 3e-3,
+        "dtype": "float32",
+    }
     return TrainingConfig(**{**small, **settings})
 
 

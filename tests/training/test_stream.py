@@ -1,8 +1,10 @@
 """Packed token files: what goes in comes out, in an order that the seed and the step alone decide."""
 
+import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -62,12 +64,12 @@ def test_repacking_replaces_and_a_failed_one_is_not_whole(tmp_path: Path) -> Non
     pack([[1]], tmp_path, vocabulary=128, end=0)
     assert pack([[1, 2]], tmp_path, vocabulary=128, end=0).tokens == 3
 
-    def broken() -> object:
+    def broken() -> Iterator[list[int]]:
         yield [1]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pack(broken(), tmp_path, vocabulary=128, end=0)  # pyrefly: ignore[bad-argument-type]
+        pack(broken(), tmp_path, vocabulary=128, end=0)
     with pytest.raises(MissingFile):
         stream.read(tmp_path)
 
@@ -94,7 +96,7 @@ def test_an_epoch_has_every_sequence_once_and_the_next_another_order(tmp_path: P
     ]
     epochs = [seen[n * count : (n + 1) * count] for n in range(6)]
     assert all(sorted(epoch) == sorted(every) for epoch in epochs)
-    assert all(one != two for one, two in zip(epochs, epochs[1:], strict=False))
+    assert all(one != two for one, two in itertools.pairwise(epochs))
 
 
 def test_parts_of_a_batch_are_the_batch(tmp_path: Path) -> None:

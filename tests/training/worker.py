@@ -1,6 +1,6 @@
 """Trains in forked processes and ends some of them on the way; prints what came out, as one JSON object.
 
-Run as `python worker.py kill|terminate|world FOLDER`. Forking from a process that has imported everything and
+Run as `python worker.py FOLDER`. Forking from a process that has imported everything and
 computed nothing yet makes a new training cost milliseconds instead of the seconds of an import.
 """
 
@@ -19,8 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sulan.training import TrainingConfig, journal, stream, train  # noqa: E402
-from training import examples  # noqa: E402
+from sulan.training import TrainingConfig, journal, stream, train
+from training import examples
 
 STEPS = 12
 EVERY = 3
@@ -174,11 +174,16 @@ def world(folder: Path, tokens: Path) -> dict:
     return found
 
 
+def main(folder: Path) -> None:
+    """Do all three and print what they found."""
+    examples.stream(folder / "tokens")
+    found = {}
+    for function in (kill, terminate, world):
+        place = folder / function.__name__
+        place.mkdir()
+        found[function.__name__] = function(place, folder / "tokens")
+    sys.stdout.write(json.dumps(found))
+
+
 if __name__ == "__main__":
-    where = Path(sys.argv[2])
-    examples.stream(where / "tokens")
-    print(
-        json.dumps(
-            {"kill": kill, "terminate": terminate, "world": world}[sys.argv[1]](where, where / "tokens")
-        )
-    )  # noqa: T201
+    main(Path(sys.argv[1]))

@@ -101,7 +101,7 @@ def newest(folder: Path) -> Checkpoint | None:
         There are checkpoints, and every one is damaged.
     """
     for leftover in folder.glob(".step-*.partial"):
-        leftover.unlink()  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)  # of a process that was killed while it wrote
     paths = _paths(folder)
     for path in paths:
         try:

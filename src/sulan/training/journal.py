@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from sulan.errors import SulanError
+from sulan.errors import BrokenArtefact, SulanError
 from sulan.runs import outputs
 
 NAME = "log.jsonl"
@@ -62,13 +62,22 @@ class Journal:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of the log, in order; a last line that a kill cut off is left out."""
+    """Return the lines of the log, in order; a last line that a kill cut off is left out.
+
+    Raises
+    ------
+    BrokenArtefact
+        Another line is not JSON.
+    """
     try:
         text = (folder / NAME).read_text()
     except FileNotFoundError:
         return []
     whole, _, _ = text.rpartition("\n")
-    return [json.loads(line) for line in whole.splitlines()]
+    try:
+        return [json.loads(line) for line in whole.splitlines()]
+    except ValueError as error:
+        raise BrokenArtefact(f"{folder / NAME} is damaged: {error}", hint="remove it to go on") from error
 
 
 def _line(entry: dict[str, Any]) -> str:

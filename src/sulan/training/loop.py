@@ -30,7 +30,7 @@ from sulan.training.checkpoint import Checkpoint
 from sulan.training.config import TrainingConfig
 from sulan.training.distributed import World, joined
 from sulan.training.journal import Journal
-from sulan.training.loss import NextTokenLoss
+from sulan.training.loss import NextTokenLoss, compiler_errors
 from sulan.training.replicated import Replicated
 from sulan.training.sharded import Sharded
 from sulan.training.stream import TokenStream
@@ -110,7 +110,11 @@ def train(
     BrokenArtefact
         Every checkpoint is damaged, or weights are not finite.
     SulanError
-        The disk is full.
+        The disk is full, or torch.compile failed.
+
+    Notes
+    -----
+    After an error the model's weights are those of no step; the checkpoints are as they were.
     """
     with ExitStack() as stack:
         world = stack.enter_context(joined(next(model.parameters()).device))
@@ -124,7 +128,8 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(outputs.locked(folder.absolute()))
         world.wait()
-        stack.enter_context(torch.random.fork_rng())  # the caller's generators stay where they are
+        cards = [world.device] if world.device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(cards))  # the caller's generators stay where they are
         run = _Run(model, stream, config=config, folder=folder, world=world)
         return run.go(stack.enter_context(_Signals()), on_step)
 
@@ -171,7 +176,7 @@ class _Run:
                 if log:
                     log.write({**entry, "seconds": round(walls[-1], 6)})
                 if on_step:
-                    on_step(self._done, entry["loss"])
+                    on_step(self._done, math.nan if entry["loss"] is None else entry["loss"])
                 due = config.checkpoint_every and self._done % config.checkpoint_every == 0
                 if due or stop or self._done == config.steps:
                     self._save()
@@ -190,8 +195,9 @@ class _Run:
         for number in range(config.accumulate):
             first = (number * world.size + world.rank) * share
             torch.manual_seed(seeds.key(config.seed, f"step {step} from {first}") % 2**63)
-            loss = self._loss(self._sequences(step, slice(first, first + share)))
-            loss.backward()
+            with compiler_errors():
+                loss = self._loss(self._sequences(step, slice(first, first + share)))
+                loss.backward()
             self._weights.collect()
             told[0] += loss.detach() / config.accumulate
         mean, stops = world.mean(told).tolist()

@@ -7,13 +7,15 @@ is found out on a first sequence and then computes its own logits. Not covered: 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from sulan.errors import SulanError
 from sulan.training import attention
 
 LOGITS_BYTES = 32 << 20
@@ -65,8 +67,8 @@ class _Fused(torch.autograd.Function):
         to_hidden, to_weight, to_bias = ctx.saved_tensors
         factor = gradients[0] * ctx.scale
         return (
-            to_hidden * factor.to(to_hidden.dtype),
-            (to_weight * factor.to(to_weight.dtype)).to(ctx.dtype),
+            to_hidden * factor,  # a scalar does not widen the product, and is not rounded itself
+            (to_weight * factor).to(ctx.dtype),
             None if to_bias is None else (to_bias * factor).to(ctx.dtype),
             None,
             None,
@@ -172,6 +174,24 @@ class NextTokenLoss(nn.Module):
             and tokens.shape[1] <= attention.LONGEST
         ):
             _use_blocks(self.model, tokens)
+
+
+@contextmanager
+def compiler_errors() -> Iterator[None]:
+    """Turn a failure of torch.compile in the block into one line.
+
+    Raises
+    ------
+    SulanError
+        There is no C++ compiler, or torch's compiler cannot do this model.
+    """
+    try:
+        yield
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        raise SulanError(
+            f"torch.compile failed: {str(error).strip().partition(chr(10))[0]}",
+            hint="train without compile; on the CPU it needs a C++ compiler such as g++",
+        ) from error
 
 
 def _head_is_last(model: nn.Module, tokens: torch.Tensor) -> bool:

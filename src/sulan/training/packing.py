@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Self
 
 import numpy
 
@@ -112,7 +112,6 @@ def pack_corpus(
     folder: Path,
     *,
     fingerprint: str = "",
-    rows: int = 1024,
 ) -> TokenStream:
     """Tokenise the documents of a corpus in their order and pack them; see `pack`.
 
@@ -126,8 +125,6 @@ def pack_corpus(
         Where the files go.
     fingerprint
         The tokenizer's fingerprint, kept in the sidecar.
-    rows
-        Documents that are tokenised at once.
 
     Raises
     ------
@@ -136,11 +133,9 @@ def pack_corpus(
     """
     if tokenizer.eos_token_id is None:
         raise InputError("the tokenizer has no end-of-text token", hint="set its eos_token")
-    texts = (
-        text for batch in reader.batches(corpus, ["text"], rows=rows) for text in batch.column(0).to_pylist()
-    )
+    texts = (text for batch in reader.batches(corpus, ["text"]) for text in batch.column(0).to_pylist())
     return pack(
-        encoded(texts, tokenizer, rows=rows),
+        encoded(texts, tokenizer),
         folder,
         vocabulary=len(tokenizer),
         end=tokenizer.eos_token_id,
@@ -148,25 +143,12 @@ def pack_corpus(
     )
 
 
-def encoded(
-    texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase", *, rows: int = 1024
-) -> Iterator[numpy.ndarray]:
+def encoded(texts: Iterable[str], tokenizer: "PreTrainedTokenizerBase") -> Iterator[numpy.ndarray]:
     """Yield the token ids of each text, without special tokens, long texts in pieces (see `CHARACTERS`)."""
-    waiting: list[str] = []
-    characters = 0
+    from sulan.models import tokens
+
     for text in texts:
-        if len(text) > CHARACTERS:
-            yield from _encoded(waiting, tokenizer)
-            waiting, characters = [], 0
-            ids = [part for piece in pieces(text) for part in _encoded([piece], tokenizer)]
-            yield numpy.concatenate(ids)
-            continue
-        waiting.append(text)
-        characters += len(text)
-        if len(waiting) >= rows or characters >= CHARACTERS:
-            yield from _encoded(waiting, tokenizer)
-            waiting, characters = [], 0
-    yield from _encoded(waiting, tokenizer)
+        yield numpy.concatenate(list(tokens.encode(tokenizer, pieces(text, size=CHARACTERS))))
 
 
 def pieces(text: str, *, size: int = CHARACTERS) -> Iterator[str]:
@@ -174,30 +156,18 @@ def pieces(text: str, *, size: int = CHARACTERS) -> Iterator[str]:
 
     Examples
     --------
-    >>> list(pieces("one two three", size=5))
+    >>> list(pieces("one two three", size=6))
     ['one two', ' three']
     """
     start = 0
     while len(text) - start > size:
         found = _BORDER.search(text, start + size, start + 2 * size)
+        if found is None and len(text) - start <= 2 * size:
+            break
         stop = found.start() if found else start + size
         yield text[start:stop]
         start = stop
     yield text[start:]
-
-
-def _encoded(texts: list[str], tokenizer: "PreTrainedTokenizerBase") -> Iterator[numpy.ndarray]:
-    if texts:
-        found = tokenizer(
-            texts,
-            add_special_tokens=False,
-            split_special_tokens=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
-        for ids in found:
-            yield numpy.asarray(ids, dtype=numpy.int64)
 
 
 def _checked(
@@ -227,21 +197,18 @@ class _Aside:
         self._path, self._kind = path, kind
         self._aside = path.with_name(f".{path.name}.partial")
         self._digest = hashlib.sha256()
-        self._file: BinaryIO | None = None
-
-    def __enter__(self) -> "_Aside":
         self._file = self._aside.open("wb", buffering=1 << 20)
+
+    def __enter__(self) -> Self:
         return self
 
     def write(self, values: numpy.ndarray) -> None:
         data = values.astype(self._kind).tobytes()
-        assert self._file is not None
         self._file.write(data)
         self._digest.update(data)
         self.count += len(values)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._file is not None
         try:
             with self._file as file:
                 if kind is None:
