@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import subprocess
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -153,6 +155,24 @@ def test_no_such_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken.write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(InputError, match="cannot read"):
         models.load(broken)
+
+
+@pytest.mark.parametrize("name", ["load", "logprobs"])
+def test_without_the_extra(name: str) -> None:
+    code = f"""
+import sys
+sys.modules["transformers"] = None
+from sulan.errors import MissingExtra
+from sulan.models import builtin
+try:
+    from sulan.models import {name}
+except MissingExtra as error:
+    print(error, "|", error.hint)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("transformers is not installed | pip install") and "[lm]" in done.stdout
 
 
 def test_precision_and_device(checkpoint: Path) -> None:

@@ -6,7 +6,6 @@ Not covered: adapters and quantised checkpoints whose kernels need packages of t
 """
 
 import hashlib
-import importlib.util
 import os
 import pickle
 from dataclasses import dataclass
@@ -15,19 +14,14 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-
-from sulan.errors import BackendError, BrokenArtefact, InputError, MissingExtra, MissingFile
-from sulan.models import builtin, devices
-from sulan.models.devices import Precision
-from sulan.runs import fingerprints
-
-if importlib.util.find_spec("transformers") is None:
-    raise MissingExtra("transformers", extra="lm")
-
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from sulan.errors import BackendError, BrokenArtefact, InputError, MissingFile
+from sulan.models import builtin, devices
+from sulan.models.devices import Precision
 from sulan.models.quiet import quiet
 from sulan.models.saving import CONFIG, save
+from sulan.runs import fingerprints
 
 __all__ = ["LanguageModel", "load", "save"]
 
