@@ -50,7 +50,9 @@ def flags(step: dict[str, Any]) -> list[str]:
         elif isinstance(value, bool):
             words.append(f"--{prefix}" if value else f"--no-{prefix}")
         else:
-            words.extend([f"--{prefix}", ",".join(value) if isinstance(value, list) else str(value)])
+            words.extend(
+                [f"--{prefix}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+            )
 
     for name, value in step.items():
         if name != "run":

@@ -95,6 +95,26 @@ def part_batches(
     yield from _part_batches(part, names, rows)
 
 
+def between(
+    corpus: Path,
+    start: int,
+    stop: int,
+    columns: Sequence[str] | None = None,
+    *,
+    rows: int = BATCH_ROWS,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the documents from number `start` up to `stop`, counted from 0 over all parts; see `batches`.
+
+    Row groups outside are not read, so that many ranges of one big part cost little more than the part.
+    """
+    names = tuple(schema(corpus).names if columns is None else columns)
+    begin = 0
+    for path, size in part_rows(corpus).items():
+        if begin < stop and begin + size > start:
+            yield from _part_batches(path, names, rows, start=start - begin, stop=stop - begin)
+        begin += size
+
+
 def columns(corpus: Path, names: Sequence[str], *, hint: str = "") -> pa.Table:
     """Return whole columns in memory, all documents in order; for ids and scores rather than for text.
 
@@ -150,15 +170,27 @@ def _inspect(corpus: Path) -> tuple[pa.Schema, list[int]]:
     return found[0], rows
 
 
-def _part_batches(path: Path, names: tuple[str, ...], rows: int) -> Iterator[pa.RecordBatch]:
+def _part_batches(
+    path: Path, names: tuple[str, ...], rows: int, *, start: int = 0, stop: int | None = None
+) -> Iterator[pa.RecordBatch]:
     with _opened(path) as file:
         full = schemas.check(file.schema_arrow, where=path)
         target = pa.schema([full.field(name) for name in names])
+        stop = file.metadata.num_rows if stop is None else stop
+        begin = 0
         for group in range(file.num_row_groups):
-            for batch in file.iter_batches(rows, row_groups=[group], columns=list(names)):
-                table = schemas.conform(batch, target, where=path)
-                table.validate(full=True)  # another writer's text may not be UTF-8
-                yield from table.combine_chunks().to_batches()
+            end = begin + file.metadata.row_group(group).num_rows
+            if end > start and begin < stop:
+                for batch in file.iter_batches(rows, row_groups=[group], columns=list(names)):
+                    skipped = min(max(0, start - begin), len(batch))
+                    inside = batch.slice(skipped, max(0, stop - begin - skipped))
+                    begin += len(batch)
+                    if not len(inside):
+                        continue
+                    table = schemas.conform(inside, target, where=path)
+                    table.validate(full=True)  # another writer's text may not be UTF-8
+                    yield from table.combine_chunks().to_batches()
+            begin = end
 
 
 @contextmanager

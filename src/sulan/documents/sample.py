@@ -81,14 +81,14 @@ def sample(
     smallest = {stratum: _Smallest(count) for stratum, count in wanted.items()}
     for batch in reader.batches(corpus, _columns(by), rows=1 << 16):
         keys = _keys(batch.column(0), seed)
-        for stratum, rows in _strata(batch, by):
+        for stratum, rows in strata(batch, by):
             smallest[stratum].add(keys[rows])
     limits = {stratum: keys.limit() for stratum, keys in smallest.items()}
 
     def choose(batch: pa.RecordBatch) -> pa.Array:
         keys = _keys(batch.column(ID), seed)
         chosen = numpy.zeros(len(keys), dtype=bool)
-        for stratum, rows in _strata(batch, by):
+        for stratum, rows in strata(batch, by):
             chosen[rows] = limits[stratum].choose(keys[rows])
         return pa.array(chosen)
 
@@ -141,8 +141,11 @@ def _columns(by: str | None) -> list[str]:
     return [ID] if by is None or by == ID else [ID, by]
 
 
-def _strata(batch: pa.RecordBatch, by: str | None) -> list[tuple[str, numpy.ndarray]]:
-    """Return the strata of a batch and the rows of each."""
+def strata(batch: pa.RecordBatch, by: str | None) -> list[tuple[str, numpy.ndarray]]:
+    """Return the strata of a batch, the values of the column `by`, and the rows of each, int64.
+
+    A document without a value is in the stratum ""; without `by` all are.
+    """
     if by is None:
         return [("", numpy.arange(len(batch)))]
     values = batch.column(by).cast(pa.string()).fill_null("").dictionary_encode()
@@ -157,6 +160,6 @@ def _count(corpus: Path, by: str | None) -> dict[str, int]:
         return {"": reader.count(corpus)}
     counts: dict[str, int] = {}
     for batch in reader.batches(corpus, [by], rows=1 << 16):
-        for stratum, rows in _strata(batch, by):
+        for stratum, rows in strata(batch, by):
             counts[stratum] = counts.get(stratum, 0) + len(rows)
     return dict(sorted(counts.items()))

@@ -28,7 +28,8 @@ from transformers import PreTrainedModel
 
 from sulan.errors import InputError
 from sulan.models import head, packed, tokens
-from sulan.models.loading import LanguageModel, context
+from sulan.models.loading import LanguageModel
+from sulan.models.loading import context as context_of
 
 Way = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
@@ -277,8 +278,9 @@ def _way(model: PreTrainedModel) -> Way:
 def _try_ways(model: PreTrainedModel) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
-    longest = context(model)  # where learned positions end; all are tried in one sequence as well
-    lengths = PROBE if sum(PROBE) <= longest else [min(each, longest // len(PROBE)) for each in PROBE]
+    first, second, third = PROBE
+    second = min(second, context_of(model) // 3)  # learned positions end with the context, even for all in one
+    lengths = [first, second, min(third, context_of(model) - first - second)]
     inputs = [draw.integers(0, size, length) for length in lengths]
     targets = [draw.integers(0, size, length) for length in lengths]
     plain = [

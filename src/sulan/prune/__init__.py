@@ -2,11 +2,23 @@
 
 Paper: When Less is More: Investigating Data Pruning for Pretraining LLMs at Scale, arXiv 2309.04564.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan prune score python --model smollm2 --out scored
+    sulan prune keep scored --metric perplexity --fraction 0.5 --side middle --by source --out kept
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.prune.compare import compare
+    from sulan.prune.inspect import inspect
+    from sulan.prune.keep import keep
+    from sulan.prune.reference import reference
+    from sulan.prune.score import score
+
+__all__ = ["compare", "inspect", "keep", "reference", "score"]
 
 room(__name__)
