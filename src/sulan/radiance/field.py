@@ -184,7 +184,7 @@ def empty(
     nodes = shape(low=low, high=high, resolution=resolution)
     values = numpy.zeros((*nodes[::-1], 1 + 3 * harmonics.count(degree)), dtype=numpy.float32)
     values[..., 0] = raw_density
-    values[..., 1:4] = numpy.log(radiance) / harmonics.basis(0.0, 0.0, 1.0, 0)[0]
+    values[..., 1:4] = numpy.log(radiance)
     around = numpy.full((*environment, 3), numpy.log(radiance), dtype=numpy.float32)
     return Field(low=low, high=high, values=values, environment=around, scale=scale, degree=degree)
 

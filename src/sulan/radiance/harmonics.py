@@ -1,9 +1,10 @@
 """Real spherical harmonics up to degree 2: how radiance changes with the direction it is seen from.
 
-    f(d) = sum_k c_k Y_k(d),   Y_0 = 1/2 sqrt(1/pi),   Y_1 = sqrt(3/(4 pi)) (y, z, x), ...
+    f(d) = sum_k c_k Y_k(d),   Y_0 = 1,   Y_1 = sqrt(3) (y, z, x), ...
 
-The basis is orthonormal over the sphere. The same function takes NumPy arrays and Dr.Jit arrays, so the renderer and
-its oracle cannot differ here.
+The basis is orthonormal under the mean over the sphere, so a coefficient has the unit of f and Adam's rate means the
+same for colour as for density. (With the usual Y_0 = 0.28 lamps stayed at a third of their radiance after 300 steps.)
+The same function takes NumPy arrays and Dr.Jit arrays, so the renderer and its oracle cannot differ here.
 """
 
 from typing import Any
@@ -29,17 +30,17 @@ def basis(x: Any, y: Any, z: Any, degree: int) -> list[Any]:
     Examples
     --------
     >>> [round(value, 4) for value in basis(0.0, 0.0, 1.0, 1)]
-    [0.2821, 0.0, 0.4886, 0.0]
+    [1.0, 0.0, 1.7321, 0.0]
     """
-    values = [0.28209479177387814 + 0.0 * x]
+    values = [1.0 + 0.0 * x]
     if degree >= 1:
-        values += [0.4886025119029199 * y, 0.4886025119029199 * z, 0.4886025119029199 * x]
+        values += [1.7320508075688772 * y, 1.7320508075688772 * z, 1.7320508075688772 * x]
     if degree >= 2:
         values += [
-            1.0925484305920792 * x * y,
-            1.0925484305920792 * y * z,
-            0.31539156525252005 * (3.0 * z * z - 1.0),
-            1.0925484305920792 * x * z,
-            0.5462742152960396 * (x * x - y * y),
+            3.872983346207417 * x * y,
+            3.872983346207417 * y * z,
+            1.118033988749895 * (3.0 * z * z - 1.0),
+            3.872983346207417 * x * z,
+            1.9364916731037085 * (x * x - y * y),
         ]
     return values

@@ -121,14 +121,18 @@ class GridVolume:
             step=step * field.voxel,
         )
 
+    @property
+    def field_channels(self) -> int:
+        """Channels of a node: density and radiance coefficients."""
+        return 1 + 3 * harmonics.count(self.degree)
+
     def field(self) -> Field:
         """Bring the field back."""
-        channels = 1 + 3 * harmonics.count(self.degree)
         width, height = self.environment_size
         return Field(
             low=tuple(float(v[0]) for v in self.low),  # type: ignore[arg-type]
             high=tuple(float(v[0]) for v in self.high),  # type: ignore[arg-type]
-            values=unpacked(self.values.numpy(), self.nodes, channels),
+            values=unpacked(self.values.numpy(), self.nodes, self.field_channels),
             environment=self.environment.numpy().reshape(height, width, 3).copy(),
             scale=self.scale,
             degree=self.degree,
@@ -136,7 +140,7 @@ class GridVolume:
 
     def crossing(self, origin: Any, direction: Any) -> tuple[Any, Any]:
         """Return where a ray enters and leaves the box."""
-        return _box(self.mi, self.low, self.high, origin, direction)
+        return box(self.mi, self.low, self.high, origin, direction)
 
     def leave(self, point: Any, direction: Any, active: Any) -> tuple[Any, Any]:
         """Tell whether the coarse cell at `point` is empty, and how far it is to its border along `direction`."""
@@ -150,7 +154,7 @@ class GridVolume:
         index = (low.z * self.cells[1] + low.y) * self.cells[0] + low.x
         is_empty = dr.gather(mi.UInt32, self.occupied, index, active) == 0
         corner = self.low + mi.Vector3f(low) * side
-        _, far = _box(mi, corner, corner + side, point, direction)
+        _, far = box(mi, corner, corner + side, point, direction)
         return is_empty, far
 
     def query(self, point: Any, direction: Any, active: Any) -> tuple[Any, Any]:
@@ -198,7 +202,7 @@ class GridVolume:
         import drjit as dr
 
         mi = self.mi
-        groups = packets(1 + 3 * harmonics.count(self.degree))
+        groups = packets(self.field_channels)
         last = mi.Vector3f(*(float(n - 1) for n in self.nodes))
         place = dr.clip((point - self.low) / (self.high - self.low), 0.0, 1.0) * last
         corner = dr.minimum(mi.Point3u(place), mi.Point3u(*(n - 2 for n in self.nodes)))
@@ -226,7 +230,8 @@ def softplus(raw: Any) -> Any:
     return dr.maximum(raw, 0.0) + dr.log(1.0 + dr.exp(-dr.abs(raw)))
 
 
-def _box(mi: Any, low: Any, high: Any, origin: Any, direction: Any) -> tuple[Any, Any]:
+def box(mi: Any, low: Any, high: Any, origin: Any, direction: Any) -> tuple[Any, Any]:
+    """Return where rays enter (not before 0) and leave a box; the end lies before the start on a miss."""
     import drjit as dr
 
     # A component of exactly 0 would give 0 * inf; 1e-12 moves the ray by less than single precision shows.
