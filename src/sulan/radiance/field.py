@@ -11,14 +11,20 @@ Arrays are `[z, y, x, channel]`. Nothing here needs Mitsuba: this is also what t
 grid, whose parameters only Dr.Jit evaluates (`hashing`).
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from numpy.typing import NDArray
 
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.radiance import harmonics
+
+if TYPE_CHECKING:
+    from sulan.radiance.volume import GridVolume
 
 FORMAT = "sulan radiance field 1"
 
@@ -72,6 +78,16 @@ class Field:
     def density_nodes(self) -> Array:
         """Return the density on the nodes, `[z, y, x]`."""
         return (self.scale * _softplus(self.values[..., 0])).astype(numpy.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the field as one safetensors file; see `load`."""
+        save(self, path)
+
+    def on_device(self, mi: Any, *, step: float = 0.5) -> "GridVolume":
+        """Put the field onto Mitsuba's device; see `volume.GridVolume.of`."""
+        from sulan.radiance.volume import GridVolume
+
+        return GridVolume.of(mi, self, step=step)
 
     def query(
         self, points: NDArray[numpy.float64], directions: NDArray[numpy.float64]
@@ -213,18 +229,23 @@ def resampled(values: Array, nodes: tuple[int, int, int]) -> Array:
 
 def save(field: Field, path: Path) -> None:
     """Write a field as one safetensors file."""
+    words = {
+        "kind": "grid",
+        "low": list(map(float, field.low)),
+        "high": list(map(float, field.high)),
+        "scale": float(field.scale),
+        "degree": field.degree,
+    }
+    write_tensors(path, {"values": field.values, "environment": field.environment}, words)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Array], words: Mapping[str, Any]) -> None:
+    """Write arrays with a few words as one safetensors file; the same bytes for the same content."""
     import safetensors.numpy
 
-    metadata = {
-        "format": FORMAT,
-        "kind": "grid",
-        "low": ",".join(map(repr, map(float, field.low))),
-        "high": ",".join(map(repr, map(float, field.high))),
-        "scale": repr(float(field.scale)),
-        "degree": str(field.degree),
-    }
-    tensors = {"values": field.values, "environment": field.environment}
-    path.write_bytes(safetensors.numpy.save(tensors, metadata))
+    # One entry: the library writes several in any order.
+    metadata = {FORMAT: json.dumps(words, sort_keys=True)}
+    path.write_bytes(safetensors.numpy.save(dict(tensors), metadata))
 
 
 def load(path: Path) -> Field:
@@ -242,14 +263,14 @@ def load(path: Path) -> Field:
         raise BrokenArtefact(f"{path} holds a field of kind {metadata.get('kind')}, not a grid")
     try:
         field = Field(
-            low=_triple(metadata["low"]),
-            high=_triple(metadata["high"]),
+            low=triple(metadata["low"]),
+            high=triple(metadata["high"]),
             values=tensors["values"],
             environment=tensors["environment"],
             scale=float(metadata["scale"]),
             degree=int(metadata["degree"]),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise BrokenArtefact(f"{path} is not a field: {error}") from error
     if field.degree not in harmonics.DEGREES or field.values.ndim != 4:
         raise BrokenArtefact(f"{path} is not a field: degree {field.degree}, shape {field.values.shape}")
@@ -260,26 +281,29 @@ def load(path: Path) -> Field:
     return field
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays and the words of a field's file, whatever its kind."""
     import safetensors
     import safetensors.numpy
 
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
     except FileNotFoundError as error:
         raise MissingFile(f"no field at {path}", hint="sulan radiance train SCENE --out DIR") from error
     except (safetensors.SafetensorError, OSError) as error:
         raise BrokenArtefact(f"{path} is not a safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise BrokenArtefact(f"{path} is not a field of ours: its format is {metadata.get('format')!r}")
-    return tensors, metadata
+    try:
+        words = json.loads(metadata[FORMAT])
+    except (KeyError, ValueError) as error:
+        raise BrokenArtefact(f"{path} is not a field of ours, {FORMAT!r}") from error
+    return tensors, words
 
 
-def _triple(text: str) -> tuple[float, float, float]:
-    x, y, z = map(float, text.split(","))
+def triple(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return three numbers as a tuple of floats."""
+    x, y, z = map(float, values)
     return x, y, z
 
 

@@ -16,37 +16,13 @@ from sulan.errors import InputError
 from sulan.radiance import backend, images, stage
 from sulan.radiance.cameras import Camera, undistorted
 from sulan.radiance.integrator import LAYERS
+from sulan.radiance.settings import RenderSettings
 from sulan.runs import outputs, seeds
 
 LARGEST_WAVE = 1 << 20
 """Paths at once: their state is some 200 bytes each, and a fixed number keeps sums in one order."""
 
 Image = NDArray[numpy.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderSettings:
-    """How frames are rendered.
-
-    Attributes
-    ----------
-    bounces
-        Scatterings at surfaces. Default: 8, enough for glass; the paper measures its frame rate with 2.
-    step
-        Length of a march's step in voxels.
-    shadow_floor
-        Least share of light that a shadow leaves.
-    aim
-        Aim at the field's lights as well as where the BSDF scatters to.
-    device
-        `auto`, `cpu` or `cuda`.
-    """
-
-    bounces: int = 8
-    step: float = 0.5
-    shadow_floor: float = 0.0
-    aim: bool = True
-    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +50,25 @@ class Picture:
     error: Image
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """One of Mitsuba's own integrators, as `picture` wants it: everything comes by meshes."""
+
+    integrator: Any
+
+    def sample(self, scene: Any, sampler: Any, ray: Any) -> tuple[Any, Any, list[Any]]:
+        """Return the light with empty layers."""
+        light, valid, _ = self.integrator.sample(scene, sampler, _differential(ray))
+        none = light.x * 0.0
+        return light, valid, [none, none, none, *light, none, none, none, none, none]
+
+
+def _differential(ray: Any) -> Any:
+    import mitsuba
+
+    return mitsuba.RayDifferential3f(ray)
+
+
 def picture(
     mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: int, seed: int
 ) -> Picture:
@@ -99,6 +94,7 @@ def picture(
     corners = _corners(camera)
     turn = mi.Matrix3f(camera.pose[:3, :3].astype(float).tolist())
     place = mi.Point3f(*camera.pose[:3, 3].astype(float).tolist())
+    dr.make_opaque(turn, place)  # as literals they would be compiled into a kernel of their own for every view
     sums, squares, done = None, None, 0
     while done < samples:
         count = min(wave, samples - done)
@@ -110,6 +106,7 @@ def picture(
         light = dr.select(dr.isfinite(light), light, mi.Color3f(0.0))
         values = [*light, *layers]
         bright = dr.square(mi.luminance(light))
+        dr.eval(values, bright)  # each sum would otherwise follow every path again
         added = [dr.block_sum(value, count) for value in values]
         squared = dr.block_sum(bright, count)
         dr.eval(added, squared)

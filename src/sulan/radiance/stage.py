@@ -74,9 +74,7 @@ class Stage:
     def at(self, frame: int) -> tuple[Any, Any]:
         """Return Mitsuba's scene of the meshes, and the volume, at a frame."""
         mi = self.mi
-        parts: dict[str, Any] = {"type": "scene"}
-        for thing in self.scene.things:
-            parts[thing.name] = self._shape(thing, frame)
+        parts: dict[str, Any] = {"type": "scene", **{shape.id(): shape for shape in self.shapes(frame)}}
         volume: Any = self.volume
         if self.scene.pieces and self.volume is not None:
             poses = [self.motion.pose(piece.name, frame) for piece in self.scene.pieces]
@@ -84,6 +82,10 @@ class Stage:
             if any(not numpy.allclose(pose, numpy.eye(4)) for pose in poses):
                 volume = PiecedVolume.of(self.volume, self.scene.pieces, poses)
         return mi.load_dict(parts), volume
+
+    def shapes(self, frame: int) -> list[Any]:
+        """Return the inserted meshes as Mitsuba's shapes at a frame."""
+        return [self._shape(thing, frame) for thing in self.scene.things]
 
     def integrator(
         self, volume: Any, *, bounces: int, shadow: Shadow = "on", floor: float = 0.0, aim: bool = True

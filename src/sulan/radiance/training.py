@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sulan.errors import BrokenArtefact, InputError
 from sulan.radiance import field as fields
 from sulan.radiance.field import Field
+from sulan.radiance.settings import TrainSettings
 from sulan.radiance.volume import GridVolume
 from sulan.runs import outputs, seeds
 
@@ -40,51 +41,6 @@ COLOUR = 4.0
 
 TIE_NODES = 16_384
 """Random nodes a step whose neighbours are compared: independent of the grid's size."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings:
-    """How a field is trained.
-
-    Attributes
-    ----------
-    rays
-        A step; instant-ngp's batches are of this order.
-    rate
-        Adam's learning rate on the dense grid, in the grid's units: a lamp's log radiance has to travel 4 of them, a
-        wall's raw density some 8, in the hundred steps of a stage.
-    rate_last
-        Factor on the rate at the last step, reached exponentially.
-    smoothness
-        Weight of the total variation. Measured, 49 views of 64 x 64: none 24.1 dB, 1e-3 29.8 dB, 2e-3 30.7 dB.
-    isotropy
-        Weight that pulls the part of the radiance that depends on direction to nothing.
-    clearing
-        Weight that pushes what is met first away from the camera: fog before a plain wall costs no image error.
-        Measured: none leaves a median density of 0.17 in the empty room, 0.1 leaves 0.005 and gains 1 dB.
-    step
-        Length of a march's step in voxels.
-    degree
-        Of the spherical harmonics.
-    scale
-        See `Field.scale`.
-    start
-        Raw density that training starts from: nearly empty, and not yet flat.
-    checkpoint
-        Steps between two checkpoints.
-    """
-
-    rays: int = 4096
-    rate: float = 0.2
-    rate_last: float = 0.1
-    smoothness: float = 2e-3
-    step: float = 1.0
-    degree: int = 1
-    scale: float = 20.0
-    isotropy: float = 0.3
-    clearing: float = 1e-1
-    start: float = -5.0
-    checkpoint: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +88,9 @@ def train(
     seed: int,
     settings: TrainSettings,
     work: Path | None = None,
-    watch: Callable[[int, float], None] | None = None,
-) -> Field:
-    """Train a dense-grid field.
+    watch: Callable[[int], None] | None = None,
+) -> tuple[Field, list[float]]:
+    """Train a dense-grid field; return it with the loss of every step.
 
     Parameters
     ----------
@@ -153,7 +109,7 @@ def train(
     work
         Folder of the checkpoint; with one in it, training goes on from there. None: no checkpoints.
     watch
-        Called after every step with its number and loss.
+        Called after every step with its number.
     """
     import drjit as dr
 
@@ -162,6 +118,7 @@ def train(
         dr.set_thread_count(1)
     try:
         done, state = _restore(work)
+        losses = [] if state is None else state.pop("losses").tolist()
         total = sum(stage.steps for stage in schedule)
         data = _Data(mi, rays)
         mean = float(numpy.exp(numpy.mean(numpy.log(rays.colours + 1e-2))))
@@ -195,18 +152,18 @@ def train(
                 first = done
             for step in range(first, begun + stage.steps):
                 rate = settings.rate * settings.rate_last ** (step / max(1, total - 1))
-                loss = trainer.step(step, rate)
+                losses.append(trainer.step(step, rate))
                 if watch is not None:
-                    watch(step, loss)
+                    watch(step)
                 if work is not None and (step + 1) % settings.checkpoint == 0 and step + 1 < total:
-                    _keep(work, step + 1, trainer.state())
+                    _keep(work, step + 1, trainer.state() | {"losses": numpy.asarray(losses, numpy.float64)})
             begun += stage.steps
             field = trainer.field()
             if not (numpy.isfinite(field.values).all()):
                 raise InputError(
                     "training diverged: the field is not finite", hint="lower settings.rate, or look for odd images"
                 )
-        return field
+        return field, losses
     finally:
         if mi.variant().startswith("llvm"):
             dr.set_thread_count(threads)
@@ -248,7 +205,7 @@ class _Trainer:
                 f"{name}": value.numpy().ravel(),
                 f"{name}.first": first.numpy().ravel(),
                 f"{name}.second": second.numpy().ravel(),
-                f"{name}.count": numpy.asarray([float(count)], dtype=numpy.float32),
+                f"{name}.count": numpy.asarray([count[0]], dtype=numpy.float32),
             }
         return {name: array.astype(numpy.float32) for name, array in result.items()}
 
@@ -263,7 +220,7 @@ class _Trainer:
             value = mi.Float(state[name])
             dr.enable_grad(value)
             moments = (
-                int(state[f"{name}.count"][0]),
+                mi.UInt32(int(state[f"{name}.count"][0])),
                 mi.Float(state[f"{name}.first"]),
                 mi.Float(state[f"{name}.second"]),
                 *old[3][3:],
@@ -398,13 +355,13 @@ class _Trainer:
         dr.backward(dr.mean(total) * self.settings.smoothness)
 
 
-def _keep(work: Path, done: int, state: dict[str, NDArray[numpy.float32]]) -> None:
+def _keep(work: Path, done: int, state: dict[str, NDArray[Any]]) -> None:
     import safetensors.numpy
 
     outputs.write_bytes(work / "checkpoint.safetensors", safetensors.numpy.save(state, {"done": str(done)}))
 
 
-def _restore(work: Path | None) -> tuple[int, dict[str, NDArray[numpy.float32]] | None]:
+def _restore(work: Path | None) -> tuple[int, dict[str, NDArray[Any]] | None]:
     if work is None or not (work / "checkpoint.safetensors").is_file():
         return 0, None
     import safetensors
