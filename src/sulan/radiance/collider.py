@@ -25,6 +25,9 @@ SMALLEST_PART = 0.01
 SMOOTHING = 0.7
 """Standard deviation of the Gaussian on distances, in voxels: takes away the stairs, moves no surface by half a voxel."""
 
+SHINING = 3.0
+"""Times the light of most of the scene's surfaces (their 90th percentile) that a thin place must give out to count."""
+
 Array = NDArray[numpy.float32]
 
 
@@ -111,6 +114,7 @@ def collider(
     alpha: float = SOLID_ALPHA,
     smallest: float = SMALLEST_PART,
     fill: bool = True,
+    bright: bool = False,
 ) -> Collider:
     """Find the solid part of a field.
 
@@ -127,6 +131,8 @@ def collider(
     fill
         Fill holes that nothing outside reaches. In a closed room that is the room itself, so only holes that are
         smaller than the part around them are filled.
+    bright
+        What shines through half-empty voxels counts as solid too: a lamp may be trained as a thin, very bright mist.
 
     Raises
     ------
@@ -137,7 +143,7 @@ def collider(
 
     if not 0 < alpha < 1:
         raise InputError(f"alpha must be within 0 and 1, not {alpha}")
-    raw = field.values[..., :1]
+    raw = field.values[..., :4]
     if resolution is not None:
         sides = field.resolution
         nodes = [max(2, round(n * resolution / max(sides))) for n in sides]
@@ -147,6 +153,8 @@ def collider(
     spacing = (numpy.asarray(field.high) - numpy.asarray(field.low)) / (counts - 1)
     # The field's own voxel, whatever the collider's: the threshold is about the field.
     solid = density * field.voxel > -numpy.log1p(-alpha)
+    if bright:
+        solid |= _shining(1 - numpy.exp(-density * field.voxel), raw[..., 1:4], solid)
     volume = float(spacing.prod())
     solid, parts, floaters = _largest(solid, smallest)
     if not parts:
@@ -212,7 +220,7 @@ def surface(grid: DistanceGrid) -> tuple[NDArray[numpy.float64], NDArray[numpy.i
     vertices, faces, _, _ = skimage.measure.marching_cubes(grid.distances, 0.0, gradient_direction="ascent")
     counts = numpy.asarray(grid.distances.shape[::-1])
     spacing = (numpy.asarray(grid.high) - numpy.asarray(grid.low)) / (counts - 1)
-    return vertices[:, ::-1] * spacing + numpy.asarray(grid.low), faces[:, ::-1].astype(numpy.int64)
+    return vertices[:, ::-1] * spacing + numpy.asarray(grid.low), faces.astype(numpy.int64)
 
 
 def save(found: Collider, path: Path) -> None:
@@ -257,6 +265,15 @@ def load(path: Path) -> Collider:
         )
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise BrokenArtefact(f"{path} is not a collider: {error!r}") from error
+
+
+def _shining(
+    alpha: NDArray[numpy.floating], logarithm: NDArray[numpy.floating], solid: NDArray[numpy.bool_]
+) -> NDArray[numpy.bool_]:
+    """Tell which nodes give out more than `SHINING` times what most solid ones do, `[z, y, x]`."""
+    given = alpha * numpy.exp(numpy.minimum(logarithm, 12.0)).mean(axis=-1)
+    usual = numpy.percentile(given[solid], 90) if solid.any() else 0.0
+    return given > SHINING * max(float(usual), 1e-6)
 
 
 def _largest(

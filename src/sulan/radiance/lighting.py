@@ -27,8 +27,8 @@ from sulan.runs import seeds
 
 Array = NDArray[numpy.float64]
 
-EXCESS = 1.5
-"""B over H from which a face may emit. Measured on our captures: walls stay below 1.2, lamps are above 10."""
+EXCESS = 2.0
+"""B over H from which a face may emit. Measured on our captures: walls stay below 1.7, lamps are above 10."""
 
 SHARE = 0.02
 """Share of the strongest emitter's power below which another is not reported."""

@@ -39,6 +39,9 @@ OPAQUE = 1e-3
 COLOUR = 4.0
 """Weight of the squared change of log radiance beside the absolute change of density in the total variation."""
 
+COARSEST = 16
+"""Nodes a side that training starts from at least: at 8 a lamp of a seventh of the room was put onto the wall."""
+
 TIE_NODES = 16_384
 """Random nodes a step whose neighbours are compared: independent of the grid's size."""
 
@@ -67,15 +70,19 @@ def stages(resolution: int, steps: int) -> list[Stage]:
     --------
     >>> [(stage.resolution, stage.steps) for stage in stages(64, 400)]
     [(16, 80), (32, 120), (64, 200)]
+    >>> [(stage.resolution, stage.steps) for stage in stages(24, 400)]  # coarser than 16 misplaces small things
+    [(16, 200), (24, 200)]
     """
-    if resolution < 16:
-        return [Stage(resolution=resolution, steps=steps)]
-    first, second = steps // 5, 3 * steps // 10
-    return [
-        Stage(resolution=resolution // 4, steps=first),
-        Stage(resolution=resolution // 2, steps=second),
-        Stage(resolution=resolution, steps=steps - first - second),
-    ]
+    shares = {resolution // 4: 0.2, resolution // 2: 0.3}
+    result: list[Stage] = []
+    for nodes, share in shares.items():
+        if nodes >= COARSEST:
+            result.append(Stage(resolution=nodes, steps=round(share * steps)))
+    rest = steps - sum(stage.steps for stage in result)
+    if not result and resolution > COARSEST:
+        result.append(Stage(resolution=COARSEST, steps=rest // 2))
+        rest -= rest // 2
+    return [*result, Stage(resolution=resolution, steps=rest)]
 
 
 def train(
@@ -152,7 +159,7 @@ def train(
                 first = done
             for step in range(first, begun + stage.steps):
                 rate = settings.rate * settings.rate_last ** (step / max(1, total - 1))
-                losses.append(trainer.step(step, rate))
+                losses.append(trainer.step(step, rate, clearing=settings.clearing * (1 - step / total)))
                 if watch is not None:
                     watch(step)
                 if work is not None and (step + 1) % settings.checkpoint == 0 and step + 1 < total:
@@ -227,7 +234,7 @@ class _Trainer:
             )
             self.optimiser.state[name] = (value, old[1], old[2], moments)
 
-    def step(self, number: int, rate: float) -> float:
+    def step(self, number: int, rate: float, *, clearing: float) -> float:
         import drjit as dr
 
         mi, volume, settings = self.mi, self.volume, self.settings
@@ -254,7 +261,8 @@ class _Trainer:
         dr.backward(dr.sum(dr.dot(mi.Vector3f(behind), mi.Vector3f(dr.detach(gradient * left)))))
         dr.eval(colour_now, left, depth, gradient, loss)
         with dr.suspend_grad():
-            self._backward(origin, direction, near, far, first, colour_now, depth, gradient)
+            push = dr.opaque(mi.Float, clearing / (settings.rays * self.side))
+            self._backward(origin, direction, near, far, first, colour_now, depth, gradient, push)
         if settings.smoothness > 0:
             self._smooth(key + 2)
         self.optimiser.set_learning_rate(rate)
@@ -282,7 +290,8 @@ class _Trainer:
         return light, left, depth + left * far
 
     def _backward(
-        self, origin: Any, direction: Any, near: Any, far: Any, first: Any, colour: Any, depth: Any, gradient: Any
+        self, origin: Any, direction: Any, near: Any, far: Any, first: Any, colour: Any, depth: Any, gradient: Any,
+        clearing: Any,
     ) -> None:
         """Walk the rays again. With `rest` the light that samples from here on still bring,
 
@@ -291,7 +300,6 @@ class _Trainer:
         import drjit as dr
 
         mi, volume = self.mi, self.volume
-        clearing = self.settings.clearing / (self.settings.rays * self.side)
 
         def step(t, left, rest, rest_depth, length):
             t_next, middle, here, is_empty = self._next(origin, direction, t, far, length)
