@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -76,9 +77,18 @@ def corners(path: Path, box: tuple[float, ...]) -> Box:
     return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))
 
 
-def _stated(path: Path) -> tuple[list[float], list[float]]:
+def is_enclosed(path: Path) -> bool:
+    """Tell whether a capture says that nothing shines from behind its box."""
+    return bool(_document(path).get("enclosed", False))
+
+
+def _document(path: Path) -> dict[str, Any]:
     file = path / cameras.TRANSFORMS if path.is_dir() else path
-    document = json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _stated(path: Path) -> tuple[list[float], list[float]]:
+    file, document = path / cameras.TRANSFORMS, _document(path)
     stated = document.get("box")
     try:
         if stated is not None:

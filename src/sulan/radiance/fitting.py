@@ -90,6 +90,7 @@ def fit(
     hold_out: int,
     seed: int,
     settings: TrainSettings,
+    background: bool,
     work: Path | None,
 ) -> Fitted:
     """Train on some views and test on the others; see `sulan radiance train`."""
@@ -119,6 +120,7 @@ def fit(
             schedule=schedule,
             seed=seed,
             settings=settings,
+            background=background,
             work=work,
             watch=watch,
         )
@@ -127,7 +129,7 @@ def fit(
 
         field, losses = hashing.train(
             mi, data, low=corners[0], high=corners[1], resolution=resolution, steps=steps, seed=seed,
-            settings=settings, watch=watch,
+            settings=settings, background=background, watch=watch,
         )
     volume = field.on_device(mi)
     seconds = time.process_time() - start

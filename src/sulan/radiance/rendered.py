@@ -8,15 +8,16 @@ import numpy
 from numpy.typing import NDArray
 
 from sulan.errors import InputError, MissingFile
-from sulan.radiance import backend, cameras, coordinates, images, stage, studio
+from sulan.radiance import backend, coordinates, images, stage, studio
+from sulan.radiance import cameras as cams
 from sulan.radiance.cameras import Camera
 from sulan.runs.progress import progress
 
 FIELD_OF_VIEW = 80.0
 """Degrees across a view inside a room: wide, so that each place is seen from several sides."""
 
-MARGIN = 0.02
-"""How far the field's box reaches beyond the scene's: the walls need a layer of nodes."""
+MARGIN = 0.05
+"""How far the field's box reaches beyond the scene's, relative to its longest side: walls need layers of nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,10 @@ def render(
         total, brightest = total + float(image.mean()), max(brightest, float(image.max()))
         if len(shown) < 24:
             shown.append((camera.name, image))
-    box = [[value - MARGIN for value in low], [value + MARGIN for value in high]]
-    _write(chosen, folder, box=box)
+    margin = MARGIN * max(h - l for l, h in zip(low, high, strict=True))
+    box = [[value - margin for value in low], [value + margin for value in high]]
+    enclosed = mi.load_dict(base).environment() is None
+    cams.write(chosen, folder / cams.TRANSFORMS, box=box, aabb_scale=4, enclosed=enclosed)
     width, height = chosen[0].width, chosen[0].height
     return Captured(
         source=source,
@@ -143,7 +146,7 @@ def _bounds(mi: Any, base: dict[str, Any]) -> tuple[tuple[float, float, float], 
 def _cameras(file: Path | None, *, views: int, size: tuple[int, int], low: Any, high: Any) -> list[Camera]:
     if file is None:
         return inside(views, low=low, high=high, size=size)
-    return cameras.read(file)
+    return cams.read(file)
 
 
 def _path(mi: Any, bounces: int) -> Any:
@@ -161,6 +164,3 @@ def _view(mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: int,
 
     return frames.picture(mi, scene, frames.Plain(integrator=integrator), camera, samples=samples, seed=seed).beauty
 
-
-def _write(chosen: list[Camera], folder: Path, *, box: list[list[float]]) -> None:
-    cameras.write(chosen, folder / cameras.TRANSFORMS, box=box, aabb_scale=4)

@@ -87,6 +87,7 @@ def train(
             hold_out=hold_out,
             seed=seed,
             settings=settings,
+            background=not captures.is_enclosed(scene) if settings.background is None else settings.background,
             work=fitting.work_folder(out, scene=scene, config=config),
         )
         if scene.is_dir():

@@ -15,7 +15,7 @@ camera optimisation, distortion loss.
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 DARK = 0.05
 """Radiance below which errors count absolutely; RawNeRF uses 1e-3 for raw sensor noise, our captures are noisier."""
+
+DARKEST = -20.0
+"""Log radiance of a background that is not there."""
 
 OPAQUE = 1e-3
 
@@ -94,6 +97,7 @@ def train(
     schedule: list[Stage],
     seed: int,
     settings: TrainSettings,
+    background: bool = True,
     work: Path | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> tuple[Field, list[float]]:
@@ -113,6 +117,8 @@ def train(
         Of the batches.
     settings
         See `TrainSettings`.
+    background
+        Whether light may come from behind the box.
     work
         Folder of the checkpoint; with one in it, training goes on from there. None: no checkpoints.
     watch
@@ -138,21 +144,16 @@ def train(
             scale=settings.scale,
             raw_density=settings.start,
         )
+        if not background:
+            field = replace(field, environment=numpy.full_like(field.environment, DARKEST))
         begun = 0
         for stage in schedule:
             nodes = fields.shape(low=low, high=high, resolution=stage.resolution)
-            field = Field(
-                low=low,
-                high=high,
-                values=fields.resampled(field.values, nodes),
-                environment=field.environment,
-                scale=field.scale,
-                degree=field.degree,
-            )
+            field = replace(field, values=fields.resampled(field.values, nodes))
             if done >= begun + stage.steps and done < total:
                 begun += stage.steps  # the checkpoint is of a later stage
                 continue
-            trainer = _Trainer(mi, field, data, settings=settings, seed=seed)
+            trainer = _Trainer(mi, field, data, settings=settings, background=background, seed=seed)
             first = begun
             if state is not None and begun <= done < begun + stage.steps:
                 trainer.load(state)
@@ -187,12 +188,15 @@ class _Data:
 class _Trainer:
     """One stage: a volume, its optimiser, and the step."""
 
-    def __init__(self, mi: Any, field: Field, data: _Data, *, settings: TrainSettings, seed: int) -> None:
+    def __init__(
+        self, mi: Any, field: Field, data: _Data, *, settings: TrainSettings, background: bool, seed: int
+    ) -> None:
         self.mi, self.data, self.settings = mi, data, settings
         self.volume = GridVolume.of(mi, field, step=settings.step)
         self.optimiser = mi.ad.Adam(
             lr=settings.rate, params={"values": self.volume.values, "environment": self.volume.environment}
         )
+        self.background = background
         self.side = max(h - low for low, h in zip(field.low, field.high, strict=True))
         self.seed = seeds.key(seed, "radiance train") & 0xFFFFFFFF
 
@@ -258,11 +262,13 @@ class _Trainer:
             error = colour_now - colour
             gradient = 2.0 * error * weight / (3.0 * settings.rays)
             loss = dr.mean(error.x**2 * weight.x + error.y**2 * weight.y + error.z**2 * weight.z) / 3.0
-        dr.backward(dr.sum(dr.dot(mi.Vector3f(behind), mi.Vector3f(dr.detach(gradient * left)))))
+        if self.background:
+            dr.backward(dr.sum(dr.dot(mi.Vector3f(behind), mi.Vector3f(dr.detach(gradient * left)))))
         dr.eval(colour_now, left, depth, gradient, loss)
         with dr.suspend_grad():
             push = dr.opaque(mi.Float, clearing / (settings.rays * self.side))
-            self._backward(origin, direction, near, far, first, colour_now, depth, gradient, push)
+            block = left * (0.0 if self.background else settings.opacity / settings.rays)
+            self._backward(origin, direction, near, far, first, colour_now, depth, gradient, push, block)
         if settings.smoothness > 0:
             self._smooth(key + 2)
         self.optimiser.set_learning_rate(rate)
@@ -291,11 +297,11 @@ class _Trainer:
 
     def _backward(
         self, origin: Any, direction: Any, near: Any, far: Any, first: Any, colour: Any, depth: Any, gradient: Any,
-        clearing: Any,
+        clearing: Any, block: Any,
     ) -> None:
         """Walk the rays again. With `rest` the light that samples from here on still bring,
 
-        dC / dr_i = T_i a_i,     dC / dsigma_i = dt_i (T_(i + 1) r_i - rest_(i + 1))
+        dC / dr_i = T_i a_i,     dC / dsigma_i = dt_i (T_(i + 1) r_i - rest_(i + 1)),     dT / dsigma_i = -dt_i T
         """
         import drjit as dr
 
@@ -311,7 +317,7 @@ class _Trainer:
                 left_next = left * (1.0 - alpha)
                 by_density = here * dr.dot(mi.Vector3f(gradient), mi.Vector3f(left_next * fixed - rest_next))
                 rest_depth_next = rest_depth - left * alpha * middle
-                by_density -= here * clearing * (left_next * middle - rest_depth_next)
+                by_density -= here * (clearing * (left_next * middle - rest_depth_next) + block)
                 by_radiance = mi.Vector3f(gradient) * (left * alpha)
                 share = dr.select(is_empty, 0.0, by_density * density)
                 dr.backward(share + dr.dot(by_radiance, mi.Vector3f(radiance)))

@@ -332,8 +332,8 @@ def _contacts(
     """Find contacts of points with grids and resolve each at once; return how many, and the deepest."""
     particles, bodies = len(x), len(position)
     found, deepest = 0, 0.0
-    local, world, gradient, n, r, s = (numpy.zeros(3) for _ in range(6))
-    impulse = numpy.empty(3)
+    local, world, gradient = numpy.zeros(3), numpy.zeros(3), numpy.zeros(3)
+    n, r, s, impulse = numpy.zeros(3), numpy.zeros(3), numpy.zeros(3), numpy.zeros(3)
     for index in range(particles + len(points)):
         loose = index < particles
         mine = -1 if loose else owner[index - particles]
