@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from sulan.papers.room import room
 
 if TYPE_CHECKING:
+    from sulan.quantize.export import export
+    from sulan.quantize.measure import measure
     from sulan.quantize.run import run
 
-__all__: list[str] = ["run"]
+__all__ = ["export", "measure", "run"]
 
 room(__name__)

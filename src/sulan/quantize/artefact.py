@@ -46,12 +46,15 @@ class Description:
         The model it was made from, as it was named, and what its weights are.
     teacher_fingerprint
         SHA-256 over the teacher's weights.
+    group_size
+        The group that was asked for; -1: a whole row.
     layers
         Every matrix of the blocks, and the embedding where it is packed.
     """
 
     teacher: str
     teacher_fingerprint: str
+    group_size: int
     layers: tuple[Layer, ...]
 
     @property
@@ -163,7 +166,10 @@ def read(folder: Path) -> Artefact:
     return Artefact(
         folder,
         Description(
-            teacher=document["teacher"], teacher_fingerprint=document["teacher_fingerprint"], layers=layers
+            teacher=document["teacher"],
+            teacher_fingerprint=document["teacher_fingerprint"],
+            group_size=document["group_size"],
+            layers=layers,
         ),
     )
 
@@ -185,16 +191,16 @@ def write(folder: Path, checkpoint: Checkpoint, description: Description, matric
     layers = {layer.name: layer for layer in description.packed}
     loadable = is_loadable(description.packed)
     stored = _tensors(checkpoint, layers, lambda name: packed(matrices(name)))
-    size = _save(folder, DENSE if loadable else PACKED, stored)
+    size = save(folder, DENSE if loadable else PACKED, stored)
     if not loadable:
         dtype = checkpoint.dtype
         dense = _tensors(checkpoint, layers, lambda name: {"weight": matrices(name).weight(dtype)})
-        _save(folder, DENSE, dense)
+        save(folder, DENSE, dense)
     config = json.loads((checkpoint.folder / CONFIG).read_text())
     if loadable:
         config["quantization_config"] = quantization_config(description.packed)
-    _write_json(folder / CONFIG, readable_everywhere(config))
-    _write_json(folder / DESCRIPTION, asdict(description))
+    write_json(folder / CONFIG, readable_everywhere(config))
+    write_json(folder / DESCRIPTION, asdict(description))
     return size
 
 
@@ -245,7 +251,7 @@ def _tensors(
             yield name, checkpoint.tensor(name)
 
 
-def _save(folder: Path, name: str, tensors: Iterator[tuple[str, Tensor]]) -> int:
+def save(folder: Path, name: str, tensors: Iterator[tuple[str, Tensor]]) -> int:
     """Write tensors in one file, or in several with an index; return the bytes written."""
     from safetensors.torch import save_file
 
@@ -276,7 +282,7 @@ def _save(folder: Path, name: str, tensors: Iterator[tuple[str, Tensor]]) -> int
         file.rename(folder / final)
         weight_map.update(dict.fromkeys(names, final))
     index = INDEX if name == DENSE else f"{name}.index.json"
-    _write_json(folder / index, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    write_json(folder / index, {"metadata": {"total_size": total}, "weight_map": weight_map})
     return total
 
 
@@ -296,5 +302,10 @@ def _weight_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _write_json(path: Path, document: object) -> None:
+def write_json(path: Path, document: object) -> None:
+    """Write a JSON file with sorted keys."""
     outputs.write_text(path, json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+EMPTY = Description(teacher="", teacher_fingerprint="", group_size=-1, layers=())
+"""Describes nothing: tensors are read by name only."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sulan.errors import InputError
 from sulan.quantize import blocks as tuning
-from sulan.quantize import pipeline, streams
+from sulan.quantize import pipeline, statistics, streams
 from sulan.quantize.blocks import Flow
 from sulan.quantize.layers import Layer
 from sulan.quantize.pipeline import Blocks, Machine
@@ -143,9 +143,10 @@ def fit_time(
     block = blocks.load(0)
     device = blocks.machine.device
     start = time.perf_counter()
-    streams.advance(block, flowing.teacher, flowing.arguments[0], batch=plan.batch, device=device)
-    a_pass = (time.perf_counter() - start) / len(few)
     names = blocks.matrices(0)
+    with statistics.gathering(names, tokens=few.numel(), products=plan.start == "gptq") as moments:
+        streams.advance(block, flowing.teacher, flowing.arguments[0], batch=plan.batch, device=device)
+    a_pass = (time.perf_counter() - start) / len(few)
     own = [layer for layer in layers if layer.scheme and layer.name in names]
     weights = {layer.name: blocks.checkpoint.tensor(f"{layer.name}.weight").float().to(device) for layer in own}
     flow = Flow(student=flowing.student, targets=flowing.teacher, arguments=flowing.arguments[0], device=device)
@@ -153,7 +154,8 @@ def fit_time(
     for steps in (1, 5):
         began = time.perf_counter()
         trial = replace(plan, steps=steps, patience=steps + 1)
-        tuning.tune(block, names, own, weights, flow, plan=trial, generator=numpy.random.default_rng(0))
+        generator = numpy.random.default_rng(0)
+        tuning.tune(block, names, own, weights, flow, moments=moments, plan=trial, generator=generator)
         walls.append(time.perf_counter() - began)
     blocks.unload(0)
     # Judging: one forward pass over the validation windows, about a third of a step a batch.

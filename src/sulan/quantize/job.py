@@ -126,7 +126,7 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
     checkpoint.check()
     work = Work(out)
     identity = {
-        "model": fingerprints.path(source),
+        "model": fingerprint(source),
         "calibration": texts.fingerprint(asked.calibration) if asked.calibration else "",
         "bits": asked.bits,
         "group_size": asked.group_size,
@@ -144,7 +144,9 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
         asked=asked,
         plan=plan,
         description=Description(
-            teacher=sources.teacher(asked.model), teacher_fingerprint=identity["model"], layers=found_layers
+            teacher=sources.teacher(asked.model), teacher_fingerprint=identity["model"],
+            group_size=asked.group_size,
+            layers=found_layers,
         ),
         work=work,
     )
@@ -178,6 +180,19 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
     checkpoint.close()
     job.cpu_seconds = time.process_time() - start
     return job
+
+
+def fingerprint(folder: Path) -> str:
+    """Return what a description names its teacher by: the SHA-256 of the checkpoint folder."""
+    return fingerprints.path(folder)
+
+
+def read_importance(folder: Path) -> dict[str, Tensor]:
+    """Return the mean squared inputs that a run kept, by matrix; none where it had no calibration text."""
+    from safetensors.torch import load_file
+
+    path = folder / IMPORTANCE
+    return load_file(path) if path.exists() else {}
 
 
 def peak_megabytes() -> int:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sulan.quantize import blocks as tuning
-from sulan.quantize import grid, streamed, streams
+from sulan.quantize import grid, statistics, streamed, streams
 from sulan.quantize.blocks import Flow, Tuned
 from sulan.quantize.grid import Quantised
 from sulan.quantize.layers import Layer
@@ -165,16 +165,27 @@ class Flowing:
         device, arguments = self.blocks.machine.device, self.arguments[number]
         if not plan.quantized_input:
             self.student.copy_(self.teacher)
-        streams.advance(block, self.teacher, arguments, batch=plan.batch, device=device)
         matrices = self.blocks.matrices(number)
-        if done is None and layers:
+        chosen = {layer.name: matrices[layer.name] for layer in layers} if done is None else {}
+        tokens = self.student.shape[0] * self.student.shape[1]
+        if plan.start == "gptq":
+            # What columns make good for one another depends on what they are really fed.
+            with statistics.gathering(chosen, tokens=tokens, products=True) as moments:
+                streams.run(block, self.student, arguments, batch=plan.batch, device=device)
+            streams.advance(block, self.teacher, arguments, batch=plan.batch, device=device)
+        else:
+            with statistics.gathering(chosen, tokens=tokens) as moments:
+                streams.advance(block, self.teacher, arguments, batch=plan.batch, device=device)
+        if chosen:
             weights = {
                 layer.name: self.blocks.checkpoint.tensor(f"{layer.name}.weight").float().to(device)
                 for layer in layers
             }
             flow = Flow(student=self.student, targets=self.teacher, arguments=arguments, device=device)
             generator = seeds.generator(seed, f"quantize block {number}")
-            done = tuning.tune(block, matrices, layers, weights, flow, plan=plan, generator=generator)
+            done = tuning.tune(
+                block, matrices, layers, weights, flow, moments=moments, plan=plan, generator=generator
+            )
         done = done or Tuned(matrices={}, importance={}, losses={})
         if goes_on and plan.quantized_input:
             for name, matrix in done.matrices.items():

@@ -25,8 +25,10 @@ class Tuning:
     batch
         Windows a step. Default 8 (section 4.1).
     start
-        Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by their inputs) or
-        `gptq` (searched grids, then columns that make good one another's errors).
+        Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by their inputs;
+        the default) or `gptq` (searched grids, then columns that make good one another's errors). After 50 steps of 512 tokens on
+        six blocks of SmolLM2 at 2 bit the divergences were 0.197, 0.175 and 0.256: what GPTQ gains at the start, it has fitted
+        to few tokens.
     rate
         First step length of V. Default 1 / steps, so that V can just reach its bounds (section 4.1).
     clip_rate
@@ -36,7 +38,7 @@ class Tuning:
     validation
         Share of the windows that judge and are not tuned on.
     patience
-        Checks in a row without improvement after which a block is done. A block is checked ten times, and at its end.
+        Checks in a row without improvement after which a block is done. A block is checked five times, and in its first half it is not given up.
     dtype
         Precision of the blocks' arithmetic: `float32`, `bfloat16`, or `auto`, whichever the device multiplies in hardware.
     device
@@ -52,7 +54,7 @@ class Tuning:
     clip_rate: float | None = None
     quantized_input: bool = True
     validation: float = 0.125
-    patience: int = 4
+    patience: int = 2
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
 
@@ -111,14 +113,14 @@ _SEARCHED = Plan(
     clip_rate=0.0,
     quantized_input=True,
     validation=0.125,
-    patience=4,
+    patience=2,
 )
 RECIPES: dict[str, Plan] = {
     "rtn": replace(_SEARCHED, start="nearest"),
     "searched": _SEARCHED,
-    "light": replace(_SEARCHED, start="gptq", steps=50),
-    "default": replace(_SEARCHED, start="gptq", steps=200),
-    "best": replace(_SEARCHED, start="gptq", steps=1000, samples=512),
+    "light": replace(_SEARCHED, steps=50),
+    "default": replace(_SEARCHED, steps=200),
+    "best": replace(_SEARCHED, steps=1000, samples=512),
 }
 
 
