@@ -26,7 +26,6 @@ BUILT_LATER = {
     "corpus": {"stats", "audit", "translate-score"},
     "neurons": {"classify"},
     "prune": {"compare"},
-    "quantize": {"run", "measure"},
     "radiance": {"render", "simulate"},
     "textbook": {"evaluate", "ablate"},
     "tune": {"compare"},

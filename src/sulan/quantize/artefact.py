@@ -262,7 +262,7 @@ def save(folder: Path, name: str, tensors: Iterator[tuple[str, Tensor]]) -> int:
     def write() -> None:
         path = folder / f"{stem}-{len(shards):05d}.safetensors"
         save_file(held, path, metadata={"format": "pt"})
-        path.chmod((folder / outputs.RECORD).stat().st_mode)  # it comes readable for its owner alone
+        path.chmod(0o644)  # safetensors makes files that only their owner can read
         shards.append(list(held))
         held.clear()
 

@@ -4,7 +4,7 @@ Not covered: tasks (mean accuracies of the paper's tables); a model of this size
 """
 
 import copy
-import logging
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,13 @@ from sulan.quantize import artefact, decoding, divergence, grid, job, sources, t
 from sulan.quantize.artefact import Description
 from sulan.quantize.blocks import one_thread, searched
 from sulan.quantize.divergence import Divergence, Logits
+from sulan.quantize.grid import Quantised
 from sulan.quantize.statistics import Moments
+from sulan.quantize.streamed import Checkpoint
 from sulan.quantize.streamed import blocks as find_blocks
 from sulan.reports import charts
 from sulan.reports.charts import Line
 from sulan.reports.report import Cell, Report, Table
-
-_log = logging.getLogger(__name__)
 
 TUNED, NEAREST, SEARCHED, FLOOR = "this model", "nearest", "searched", "teacher in bfloat16"
 
@@ -102,8 +102,10 @@ class Compared:
             )
         for name, speed in self.speeds.items():
             yield f"decode.tokens_per_second.{name}", round(speed, 2)
-        if "this model" in self.speeds and "nearest" in self.speeds:
-            yield "decode.ratio.rtn", round(self.speeds["this model"] / self.speeds["nearest"], 3)
+        for name, speed in self.speeds.items():
+            if f"{name}, {NEAREST}" in self.speeds:
+                yield "decode.ratio.rtn", round(speed / self.speeds[f"{name}, {NEAREST}"], 3)
+                break
         for name, size in self.sizes.items():
             yield f"size.mb.{name}", round(size / 1e6, 3)
 
@@ -240,9 +242,45 @@ def compare(
     for path in deployed:
         result.sizes[path.name] = path.stat().st_size if path.is_file() else stored_bytes(path)
     if decode_tokens:
-        del students
-        result.speeds = decoding.speeds(teacher, half, deployed, prompt=tokens[0, :16], count=decode_tokens)
+        students.clear()
+        with tempfile.TemporaryDirectory() as name:
+            files = {path.name: path for path in deployed}
+            if description is not None and baselines:
+                files |= plain_exports(sources.folder(against), description, deployed, Path(name))
+            result.speeds = decoding.speeds(half, files, prompt=tokens[0, :16], count=decode_tokens)
     return result
+
+
+def plain_exports(
+    teacher: Path, description: Description, deployed: tuple[Path, ...], place: Path
+) -> dict[str, Path]:
+    """Export the teacher rounded to nearest in the formats of the deployed files: what tuning is timed against."""
+    from importlib import import_module
+
+    files = [path for path in deployed if path.suffix in (".gguf", ".onnx")]
+    if not files:
+        return {}
+    checkpoint = Checkpoint(teacher)
+    layers = {layer.name: layer for layer in description.packed}
+
+    def nearest(name: str) -> Quantised:
+        scheme = layers[name].scheme
+        if scheme is None:
+            raise ValueError(f"{name} is not quantised")
+        return grid.nearest(checkpoint.tensor(f"{name}.weight").float(), scheme)
+
+    plain = place / "nearest"
+    plain.mkdir()
+    artefact.write(plain, checkpoint, description, nearest)
+    sources.tokenizer(teacher).save_pretrained(plain)
+    found = {}
+    for path in files:
+        module = import_module(f"sulan.quantize.formats.{path.suffix[1:]}")
+        folder = place / path.suffix[1:]
+        folder.mkdir(exist_ok=True)
+        module.write(artefact.read(plain), folder)
+        found[f"{path.name}, {NEAREST}"] = folder / f"model{path.suffix}"
+    return found
 
 
 def logits(language_model: LanguageModel, model: Any = None) -> Logits:

@@ -6,7 +6,7 @@ Not covered: batches, long prompts.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from sulan.errors import InputError
 from sulan.models import load
-from sulan.models.loading import LanguageModel
 
 TURNS = 3
 
@@ -24,26 +23,24 @@ Decode = Callable[[], float]
 
 
 def speeds(
-    teacher: LanguageModel, half: Any, deployed: tuple[Path, ...], *, prompt: Tensor, count: int
+    half: Any, deployed: Mapping[str, Path], *, prompt: Tensor, count: int
 ) -> dict[str, float]:
     """Return tokens decoded a second by name: the teacher in bfloat16, and every deployed file.
 
     Parameters
     ----------
-    teacher
-        Names the vocabulary.
     half
         The teacher in bfloat16.
     deployed
-        Files and folders; their names are the keys.
+        Files and folders by name.
     prompt
         int64 [tokens].
     count
         Tokens to decode.
     """
     decoders: dict[str, Decode] = {"teacher, bf16 transformers": _of_transformers(half, prompt, count)}
-    for path in deployed:
-        decoders[path.name] = decoder(path, prompt, count)
+    for name, path in deployed.items():
+        decoders[name] = decoder(path, prompt, count)
     found: dict[str, list[float]] = {name: [] for name in decoders}
     for _ in range(TURNS):
         for name, decode in decoders.items():

@@ -109,7 +109,7 @@ def group_for(columns: int, group_size: int) -> int | None:
 
     Examples
     --------
-    >>> group_for(576, 128), group_for(576, -1), group_for(100, 128)
+    >>> group_for(576, 128), group_for(576, -1), group_for(100, 32)
     (64, 576, None)
     """
     group = columns if group_size == -1 else min(group_size, columns)

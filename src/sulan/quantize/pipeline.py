@@ -116,7 +116,7 @@ def quantise(
         number: [layer for layer in layers if layer.scheme and layer.name in blocks.matrices(number)]
         for number in range(count)
     }
-    last = max((number for number in range(count) if not work.has(number)), default=-1)
+    last = max((number for number in range(count) if by_block[number] and not work.has(number)), default=-1)
     flowing = None
     if windows is not None and last >= 0:
         flowing = enter(blocks, windows, work, embedding=embedding)

@@ -21,6 +21,9 @@ NOT_COPIED = ("*.safetensors", "*.index.json", CONFIG, "run.json", "report.*", a
 PROBE = torch.arange(3, 35)
 """Tokens on which logits are compared; any do."""
 
+AUTO_ROUND_LIMIT = 0.01
+"""Its reader computes in float16."""
+
 
 def refuse_embedding(artefact: Artefact, format: str) -> None:
     """Refuse a packed embedding, which these formats do not know.
@@ -100,14 +103,19 @@ def same_logits(reader: str, artefact: Artefact, model: Any, *, limit: float) ->
     return Check(reader=reader, what="relative difference of logits", error=error, limit=limit)
 
 
-def through_auto_round(artefact: Artefact, folder: Path, packing: str) -> list[Check]:
-    """Load a written folder through auto-round's own reader of its layout, where that package is installed.
+def through_auto_round(artefact: Artefact, folder: Path) -> list[Check]:
+    """Load a written GPTQ folder through auto-round's own reader of that layout, where the package is installed.
 
-    GPTQ's and AWQ's own packages for transformers do not run everywhere; auto-round reads the same tensors in torch.
+    GPTQ's own packages for transformers do not run everywhere; auto-round reads the same tensors in torch. It has no reader of
+    3 bit, nor of zero points that are not stored minus one.
     """
     from importlib.util import find_spec
 
-    if find_spec("auto_round") is None or checkpoint_bits(artefact) not in ({2}, {4}, {8}):
+    config = json.loads((folder / CONFIG).read_text())
+    own = config["quantization_config"]
+    schemes = {layer.name: layer.scheme for layer in artefact.description.packed if layer.scheme}
+    readable = own["checkpoint_format"] == "gptq" and all(scheme.bits in (2, 4, 8) for scheme in schemes.values())
+    if find_spec("auto_round") is None or not readable:
         return []
     from transformers import AutoModelForCausalLM
 
@@ -116,30 +124,17 @@ def through_auto_round(artefact: Artefact, folder: Path, packing: str) -> list[C
         for path in folder.iterdir():
             (place / path.name).symlink_to(path.absolute())
         (place / CONFIG).unlink()
-        config = json.loads((folder / CONFIG).read_text())
-        own = config["quantization_config"]
         config["quantization_config"] = {
             "quant_method": "auto-round",
-            "packing_format": packing,
+            "packing_format": "auto_round:auto_gptq",
             "bits": own["bits"],
             "group_size": own["group_size"],
-            "sym": own.get("sym", False),
+            "sym": own["sym"],
             "data_type": "int",
             "extra_config": {
-                layer.name: {"bits": layer.scheme.bits if "gptq" in packing else 4, "group_size": layer.scheme.group}
-                for layer in artefact.description.packed
-                if layer.scheme
+                name: {"bits": scheme.bits, "group_size": scheme.group} for name, scheme in schemes.items()
             },
         }
         (place / CONFIG).write_text(json.dumps(config))
-        try:
-            model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, local_files_only=True)
-            return [same_logits("auto-round in transformers", artefact, model, limit=1e-2)]
-        except (ImportError, NotImplementedError, ValueError) as error:
-            reason = " ".join(str(error).split())[:120]
-            return [Check(reader=f"auto-round (cannot: {reason})", what="nothing", error=0.0, limit=0.0)]
-
-
-def checkpoint_bits(artefact: Artefact) -> set[int]:
-    """Return the widths that occur."""
-    return {layer.scheme.bits for layer in artefact.description.packed if layer.scheme}
+        model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, local_files_only=True)
+        return [same_logits("auto-round in transformers", artefact, model, limit=AUTO_ROUND_LIMIT)]

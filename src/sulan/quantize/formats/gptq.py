@@ -116,4 +116,4 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
         found = decoded(own, bits=layer.scheme.bits, version=version)
         worst = max(worst, float((found - artefact.matrix(layer.name).weight()).abs().max()))
     checks = [Check(reader="an independent decoder", what="largest difference of a weight", error=worst, limit=0.0)]
-    return checks + checkpoint.through_auto_round(artefact, folder, "auto_round:auto_gptq")
+    return checks + checkpoint.through_auto_round(artefact, folder)

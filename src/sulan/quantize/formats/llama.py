@@ -75,7 +75,7 @@ def same_predictions(artefact: Artefact, path: Path, model: Any) -> Check:
             "seed": 1,
         }
         found = running.handle_completions(body)
-        likeliest = likeliest_of(found)
+        likeliest = likeliest_of(found)  # empty where an end of text was drawn
         following = int(window[place + 1])
         if following in likeliest:
             losses.append((likeliest[following], float(ours[place, following])))
@@ -90,7 +90,8 @@ def same_predictions(artefact: Artefact, path: Path, model: Any) -> Check:
 
 def likeliest_of(found: Any) -> dict[int, float]:
     """Return log-probabilities by token from a completion."""
-    return {entry["id"]: entry["logprob"] for entry in found["choices"][0]["logprobs"]["content"][0]["top_logprobs"]}
+    told = found["choices"][0]["logprobs"]
+    return {entry["id"]: entry["logprob"] for entry in told["content"][0]["top_logprobs"]} if told else {}
 
 
 def tokens_per_second(running: Any, prompt: list[int], count: int) -> float:
