@@ -162,12 +162,12 @@ def fit_time(
     a_step = max(1e-6, (walls[1] - walls[0]) / 4)
     first = max(0.0, walls[0] - a_step)
     per_block = RESERVE * limit / len(blocks.list)
-    samples, steps = len(windows), plan.steps
-    while samples > len(few) and first + 3 * a_pass * samples + FEWEST_STEPS * a_step > per_block:
+    samples, steps, fewest = len(windows), plan.steps, min(FEWEST_STEPS, plan.steps)
+    while samples > len(few) and first + 3 * a_pass * samples + fewest * a_step > per_block:
         samples = max(len(few), samples // 2)
     steps = min(steps, int((per_block - first - 3 * a_pass * samples) / a_step))
-    if steps < FEWEST_STEPS:
-        needed = len(blocks.list) * (first + 3 * a_pass * samples + FEWEST_STEPS * a_step) / RESERVE
+    if steps < fewest:
+        needed = len(blocks.list) * (first + 3 * a_pass * samples + fewest * a_step) / RESERVE
         raise InputError(f"--time-budget is {budget.time_budget}; this model needs at least {needed:.0f}s here")
     ratio = plan.steps / steps
     note = (

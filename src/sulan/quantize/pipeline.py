@@ -201,7 +201,7 @@ def enter(
     """Fill both streams with the first block's inputs."""
     checkpoint, machine = blocks.checkpoint, blocks.machine
     model = checkpoint.skeleton
-    shell = [name for name, _ in model.named_parameters() if not name.startswith(f"{blocks.name}.")]
+    shell = [name for name in checkpoint.names if not name.startswith(f"{blocks.name}.")]
     for name in shell:
         owner, _, part = name.rpartition(".")
         tensor = checkpoint.tensor(name).to(machine.device, machine.dtype)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 from sulan.quantize.artefact import DENSE, PACKED
 from sulan.quantize.blocks import Tuned
@@ -13,7 +12,7 @@ from sulan.reports.charts import Line
 from sulan.reports.report import Cell, Report, Table
 
 
-def of_run(job: Job, out: Path) -> Report:
+def of_run(job: Job) -> Report:
     """Return the report of a run."""
     description = job.description
     schemes = Counter(str(layer.scheme) for layer in description.packed)
@@ -37,7 +36,6 @@ def of_run(job: Job, out: Path) -> Report:
         "teacher MB": round(job.teacher_size / 1e6, 3),
         "calibration": f"{job.windows[0]} x {job.windows[1]} tokens" if job.windows[0] else "none",
         "steps a block": job.plan.steps,
-        "out": str(out.name),
     }
     tables = [
         Table(

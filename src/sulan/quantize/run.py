@@ -2,15 +2,12 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from sulan.quantize.settings import Budget, Recipe, Tuning
 from sulan.reports.report import Report
-
-if TYPE_CHECKING:
-    from sulan.quantize.job import Job
 
 
 def run(
@@ -77,7 +74,7 @@ def run(
         Weights that are missing, NaN or infinite; the message names the tensor.
     """
     config = dict(locals())
-    from sulan.quantize import job, texts
+    from sulan.quantize import job, reporting, texts
     from sulan.reports import html
     from sulan.runs import outputs
     from sulan.runs.record import record
@@ -101,15 +98,9 @@ def run(
             record(verb="quantize run", folder=folder, config=config, seed=seed, inputs=read)
         )
         found = job.run(asked, folder, out=out, resume=resume)
-        report = _report(found, out)
+        report = reporting.of_run(found)
         html.write(report, folder)
         for name, value, scale in found.metrics():
             noted.metric(name, value, scale=scale)
     found.work.remove()
     return report
-
-
-def _report(found: "Job", out: Path) -> Report:
-    from sulan.quantize import reporting
-
-    return reporting.of_run(found, out)

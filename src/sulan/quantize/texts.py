@@ -60,8 +60,7 @@ def documents(source: Path) -> Iterator[tuple[str, str]]:
     if str(source) in (PYTHON, HELD_OUT):
         yield from _reference(held_out=str(source) == HELD_OUT)
         return
-    if not source.exists():
-        raise MissingFile(f"no corpus at {source}", hint="a corpus folder, a text file, or the word python")
+    _check(source)
     with tempfile.TemporaryDirectory() as name:
         corpus = source
         if source.is_file():
@@ -76,6 +75,7 @@ def fingerprint(source: Path) -> str:
     if str(source) in (PYTHON, HELD_OUT):
         lines = "".join(f"{name}\0{text}\0" for name, text in documents(source))
         return hashlib.sha256(lines.encode()).hexdigest()
+    _check(source)
     return fingerprints.path(source)
 
 
@@ -124,6 +124,11 @@ def windows(
     return Windows(
         tokens=stream[: count * length].reshape(count, length), documents=read, notes=tuple(notes)
     )
+
+
+def _check(source: Path) -> None:
+    if not source.exists():
+        raise MissingFile(f"no corpus at {source}", hint="a corpus folder, a text file, or the word python")
 
 
 def _reference(*, held_out: bool) -> Iterator[tuple[str, str]]:
