@@ -1,13 +1,15 @@
 """The quantize room beside auto-round, in one run on this machine, in turns, every job in a process of its own.
 
-Both tools get the same model, windows, steps, bits and groups. Counted are CPU seconds of the whole job after its imports
-(reading weights, starts, tuning; not the evaluation) on one thread, and the process' peak of resident memory; the divergence from
-the teacher is measured afterwards, on held-out text in float32, for both from their codes and scales.
+Both tools get the same model, windows, steps, bits and groups. Counted are CPU seconds of the whole job after
+its imports (reading weights, starts, tuning; not the evaluation) on one thread, and the process' peak of
+resident memory; the divergence from the teacher is measured afterwards, on held-out text in float32, for both
+from their codes and scales.
 
     python benchmarks/quantize.py [--blocks N] [--samples N] [--tokens N] [--steps N] [--rounds N] [--out FOLDER]
 """
 
 import argparse
+import copy
 import json
 import os
 import resource
@@ -82,7 +84,9 @@ def theirs(job: dict[str, Any]) -> None:
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16)
     name, blocks = streamed.blocks(model)
     owner, _, last = name.rpartition(".")
-    setattr(model.get_submodule(owner), last, blocks[: job["blocks"]])  # what follows would only be passed through
+    setattr(
+        model.get_submodule(owner), last, blocks[: job["blocks"]]
+    )  # what follows would only be passed through
     model.config.num_hidden_layers = job["blocks"]
     given = [
         {"input_ids": torch.from_numpy(w)[None], "attention_mask": torch.ones(1, len(w), dtype=torch.int64)}
@@ -134,26 +138,31 @@ def evaluate(job: dict[str, Any]) -> None:
         Path("python-held-out"), teacher.tokenizer, samples=job["windows"], length=job["length"], seed=1
     )
     windows = torch.from_numpy(found.tokens)
-    import copy
-
     own = copy.deepcopy(teacher.model)
     told = {}
     with torch.inference_mode():
         expected = [teacher.model(window[None]).logits[0].log_softmax(-1).half() for window in windows]
+
+    def replay() -> Any:
+        order = iter(expected)  # the teacher's predictions, once a window, are the same for all
+        return lambda _: next(order).float()
+
+    def keep(name: str, model: Any) -> None:
+        student = {name: comparison.logits(teacher, model)}
+        result = divergence.compare(replay(), student, windows)[name]
+        told[name] = {
+            "kl": float(result.kl.mean()),
+            "top1": float(result.agree.mean()),
+            "by_window": result.kl.mean(1).tolist(),
+        }
+
     for name, place in job["results"].items():
-        missing, unexpected = own.load_state_dict(load_file(Path(place) / "weights.safetensors"), strict=False)
-        assert not unexpected, unexpected
-        number = iter(range(len(windows)))
-        result = divergence.compare(
-            lambda window: expected[next(number)].float(), {name: comparison.logits(teacher, own)}, windows
-        )[name]
-        told[name] = {"kl": float(result.kl.mean()), "top1": float(result.agree.mean()), "by_window": result.kl.mean(1).tolist()}
-    half = copy.deepcopy(teacher.model).to(torch.bfloat16)
-    number = iter(range(len(windows)))
-    floor = divergence.compare(
-        lambda window: expected[next(number)].float(), {"floor": comparison.logits(teacher, half)}, windows
-    )["floor"]
-    told["floor"] = {"kl": float(floor.kl.mean()), "top1": float(floor.agree.mean()), "by_window": floor.kl.mean(1).tolist()}
+        found = own.load_state_dict(load_file(Path(place) / "weights.safetensors"), strict=False)
+        if found.unexpected_keys:
+            raise SystemExit(f"{name} has weights that the model does not: {found.unexpected_keys[0]}")
+        keep(name, own)
+    half: Any = copy.deepcopy(teacher.model)
+    keep("floor", half.to(torch.bfloat16))
     Path(job["folder"], "told.json").write_text(json.dumps(told))
 
 
@@ -167,7 +176,9 @@ def train(job: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     text = [body for _, body in texts.documents(Path("python"))]
     tokenizer = tiny.tokenizer(text, vocabulary=2048)
-    model = tiny.llama(vocabulary=2048, width=256, hidden=768, layers=4, heads=4, key_value_heads=4, context=512)
+    model = tiny.llama(
+        vocabulary=2048, width=256, hidden=768, layers=4, heads=4, key_value_heads=4, context=512
+    )
     windows = torch.from_numpy(texts.windows(Path("python"), tokenizer, samples=4000, length=128).tokens)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1)
     generator = torch.Generator().manual_seed(0)
@@ -208,7 +219,9 @@ def show(name: str, value: float, unit: str, note: str = "") -> None:
     print(f"{name:<56} {value:>10.4g} {unit:<8} {note}", flush=True)
 
 
-def compare(run: Any, root: Path, label: str, *, model: str, bits: int, all_blocks: int, arguments: Any) -> None:
+def compare(
+    run: Any, root: Path, label: str, *, model: str, bits: int, all_blocks: int, arguments: Any
+) -> None:
     """Let both tools quantise one model, in turns, and record cost and divergence."""
     from sulan.evaluation.significance import paired_bootstrap
 
@@ -217,12 +230,13 @@ def compare(run: Any, root: Path, label: str, *, model: str, bits: int, all_bloc
         "model": model, "bits": bits, "blocks": blocks, "all_blocks": all_blocks,
         "samples": arguments.samples, "tokens": arguments.tokens,
     }  # fmt: skip
-    settings = {
-        "ours": {"steps": arguments.steps, "batch": arguments.batch, "start": None, "recipe": "light"},
-        "ours, peer's batch": {"steps": arguments.steps, "batch": arguments.peer_batch, "start": None, "recipe": "light"},
-        "ours, more steps": {"steps": arguments.more * arguments.steps, "batch": arguments.batch, "start": None, "recipe": "light"},
+    own = {"steps": arguments.steps, "batch": arguments.batch, "start": None, "recipe": "light"}
+    settings: dict[str, dict[str, Any]] = {
+        "ours": own,
+        "ours, peer's batch": {**own, "batch": arguments.peer_batch},
+        "ours, more steps": {**own, "steps": arguments.more * arguments.steps},
         "auto-round": {"steps": arguments.steps, "batch": arguments.peer_batch},
-    }  # fmt: skip
+    }
     costs: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
     results: dict[str, str] = {}
     for turn in range(arguments.rounds):
@@ -233,7 +247,12 @@ def compare(run: Any, root: Path, label: str, *, model: str, bits: int, all_bloc
             show(f"{label}: {name}", costs[name][-1]["cpu"], "CPU-s")
     for name, recipe in (("nearest", "rtn"), ("searched", "searched")):
         folder = root / label / name
-        own = {"steps": 0 if name == "nearest" else None, "batch": arguments.batch, "start": None, "recipe": recipe}
+        own = {
+            "steps": 0 if name == "nearest" else None,
+            "batch": arguments.batch,
+            "start": None,
+            "recipe": recipe,
+        }
         costs[name] = [work("ours", folder, **job, **own)]
         results[name] = str(folder)
     told = work(
@@ -241,15 +260,21 @@ def compare(run: Any, root: Path, label: str, *, model: str, bits: int, all_bloc
         windows=arguments.windows, length=arguments.length,
     )  # fmt: skip
     scale = (
-        f"{label}, W{bits}G{GROUP} sym, {blocks} of {all_blocks} blocks, {arguments.samples} x {arguments.tokens} tokens, "
-        f"{arguments.steps} steps, median of {arguments.rounds}; held out: {arguments.windows} x {arguments.length} tokens"
+        f"{label}, W{bits}G{GROUP} sym, {blocks} of {all_blocks} blocks, "
+        f"{arguments.samples} x {arguments.tokens} tokens, {arguments.steps} steps, "
+        f"median of {arguments.rounds}; held out: {arguments.windows} x {arguments.length} tokens"
     )
     cpu = {name: statistics.median(told["cpu"] for told in found) for name, found in costs.items()}
     batches = {name: own["batch"] for name, own in settings.items()}
     for name in [*settings, "nearest", "searched"]:
         key = name.replace(", ", ".").replace(" ", "_").replace("'", "").replace("auto-round", "autoround")
         own_scale = f"{scale}; batch {batches[name]}" if name in batches else scale
-        show(f"{label}: {name}", told[name]["kl"], "KL", f"{cpu[name]:.1f} CPU-s, {100 * told[name]['top1']:.1f} % top-1")
+        show(
+            f"{label}: {name}",
+            told[name]["kl"],
+            "KL",
+            f"{cpu[name]:.1f} CPU-s, {100 * told[name]['top1']:.1f} % top-1",
+        )
         run.metric(f"{label}.kl.{key}", float(f"{told[name]['kl']:.4g}"), scale=own_scale)
         run.metric(f"{label}.cpu.{key}", round(cpu[name], 1), scale=own_scale)
         run.metric(f"{label}.peak_mb.{key}", round(max(c["peak"] for c in costs[name])), scale=own_scale)
@@ -259,7 +284,9 @@ def compare(run: Any, root: Path, label: str, *, model: str, bits: int, all_bloc
         difference = paired_bootstrap(told[name]["by_window"], told["auto-round"]["by_window"])
         interval = f"{difference.mean:.3g} [{difference.low:.3g}, {difference.high:.3g}]"
         run.metric(f"{label}.cpu.ratio.{key}", round(cpu["auto-round"] / cpu[name], 2), scale=scale)
-        run.metric(f"{label}.kl.ratio.{key}", round(told[name]["kl"] / told["auto-round"]["kl"], 3), scale=scale)
+        run.metric(
+            f"{label}.kl.ratio.{key}", round(told[name]["kl"] / told["auto-round"]["kl"], 3), scale=scale
+        )
         run.metric(f"{label}.kl.difference.{key}", interval, scale=scale)
         show(
             f"{label}: auto-round / {name}", cpu["auto-round"] / cpu[name], "x CPU",
@@ -281,7 +308,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch", type=int, default=2, help="windows a step, ours")
     parser.add_argument("--peer-batch", type=int, default=4, help="windows a step, auto-round")
-    parser.add_argument("--more", type=int, default=2, help="times the steps for the comparison at equal CPU seconds")
+    parser.add_argument(
+        "--more", type=int, default=2, help="times the steps for the comparison at equal CPU seconds"
+    )
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--windows", type=int, default=32)
     parser.add_argument("--length", type=int, default=128)
@@ -300,11 +329,15 @@ def main() -> None:
             model, bits = label.split("-w")
             if model == "trained":
                 trained = work("train", root / "train", steps=arguments.training_steps)
-                run.metric("trained.loss", round(trained["loss"], 3), scale="4 blocks, 256 wide, nats a token")
+                run.metric(
+                    "trained.loss", round(trained["loss"], 3), scale="4 blocks, 256 wide, nats a token"
+                )
                 source, all_blocks = str(root / "train" / "model"), 4
             else:
                 source, all_blocks = model, 30
-            compare(run, root, label, model=source, bits=int(bits), all_blocks=all_blocks, arguments=arguments)
+            compare(
+                run, root, label, model=source, bits=int(bits), all_blocks=all_blocks, arguments=arguments
+            )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,18 @@ from types import ModuleType
 
 import pytest
 
-from sulan.quantize import allocation, budgets, divergence, gptq, grid, layers, packing, settings, signround, sources
+from sulan.quantize import (
+    allocation,
+    budgets,
+    divergence,
+    gptq,
+    grid,
+    layers,
+    packing,
+    settings,
+    signround,
+    sources,
+)
 from sulan.quantize.formats import gguf, onnx
 
 MODULES = (

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from sulan.quantize import grid
 from sulan.quantize.grid import Scheme
 
-WEIGHT = torch.tensor([[-1.0, 0.5, 0.25, 0.0, 0.75, -0.5, 1.0, 0.125], [2.0, -1.0, 0.5, 0.0, 0.1, 0.2, -0.3, 0.4]])
+WEIGHT = torch.tensor(
+    [[-1.0, 0.5, 0.25, 0.0, 0.75, -0.5, 1.0, 0.125], [2.0, -1.0, 0.5, 0.0, 0.1, 0.2, -0.3, 0.4]]
+)
 
 GOLDEN = {
     # (bits, symmetric): codes of both rows in one group of eight, scales, zero points; worked by hand.
@@ -22,7 +24,8 @@ GOLDEN = {
         [0.0078125, -0.015625],
         [128, 128],
     ),
-    # Asymmetric: s = (high - low) / (2^b - 1), z = round(-low / s): 2/3 and 1.5 (to even: 2); 1 and 1, where 0.5 + 1 is 2 too.
+    # Asymmetric: s = (high - low) / (2^b - 1), z = round(-low / s). Row 1: 2/3, and 1.5 goes to the even 2.
+    # Row 2: 1 and 1; 0.5 / 1 + 1 goes to the even 2 too.
     (2, False): ([[0, 3, 2, 2, 3, 1, 3, 2], [3, 0, 2, 1, 1, 1, 1, 1]], [0.66650390625, 1.0], [2, 1]),
 }
 
@@ -49,7 +52,9 @@ def test_what_a_symmetric_grid_clips_is_less_than_a_step():
     weight = torch.randn(64, 128, generator=torch.Generator().manual_seed(0))
     for bits in (2, 3, 4, 8):
         found = grid.nearest(weight, Scheme(bits=bits, group=32))
-        assert ((grid.grouped(found.weight() - weight, 32)).abs() <= found.scale.float().abs()[..., None] * 1.01).all()
+        assert (
+            (grid.grouped(found.weight() - weight, 32)).abs() <= found.scale.float().abs()[..., None] * 1.01
+        ).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4, 8]), st.booleans())

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -24,8 +24,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def measured(folder: Path, model: Path, against: Path, **settings: Any) -> dict[str, Any]:
-    settings = {"windows": 4, "sequence_length": 48, "decode_tokens": 0} | settings
-    quantize.measure(model, against=against, out=folder, **settings)
+    given: dict[str, Any] = {"windows": 4, "sequence_length": 48, "decode_tokens": 0} | settings
+    quantize.measure(model, against=against, out=folder, **given)
     return metrics(folder)
 
 
@@ -40,7 +40,8 @@ def test_a_model_does_not_differ_from_itself(model, tmp_path):
 
 def test_fewer_bits_are_farther_and_baselines_stand_beside(model, tmp_path):
     far = []
-    for bits in (8, 4, 2):
+    widths: tuple[Literal[8, 4, 2], ...] = (8, 4, 2)
+    for bits in widths:
         quantize.run(model, out=tmp_path / f"w{bits}", bits=bits, group_size=32, recipe="rtn")
         found = measured(tmp_path / f"m{bits}", tmp_path / f"w{bits}", model)
         far.append(found["kl.mean"])
@@ -62,7 +63,9 @@ def test_decoding_is_timed_and_does_not_enter_the_report(model, tmp_path):
         decode_tokens=4,
     )
     assert found["decode.tokens_per_second.model.onnx"] > 0
-    assert "tokens a second" not in (tmp_path / "out" / "report.json").read_text().lower().replace("tokens a second differ", "")
+    assert "tokens a second" not in (tmp_path / "out" / "report.json").read_text().lower().replace(
+        "tokens a second differ", ""
+    )
 
 
 def test_different_tokenizers_are_refused(model, tmp_path):

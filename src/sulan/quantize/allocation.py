@@ -1,8 +1,8 @@
 """Bits for every matrix under a budget of bytes: the measured divergence that a byte buys decides.
 
-Matrices that must have one scheme (see `layers.FUSED`) are one item. All items start at 2 bit; the step with the largest fall
-of divergence per byte is taken, along each item's lower convex hull, and what no longer fits gives way to smaller steps until
-nothing fits. For hulls this greedy order is optimal but for the last step.
+Matrices that must have one scheme (see `layers.FUSED`) are one item. All items start at 2 bit; the step with
+the largest fall of divergence per byte is taken, along each item's lower convex hull, and what no longer fits
+gives way to smaller steps until nothing fits. For hulls this greedy order is optimal but for the last step.
 """
 
 import heapq
@@ -87,7 +87,10 @@ def decide(
     groups = list(families(layers))
     items = [
         {
-            bits: (sum(size(layer, bits) for layer in family), sum(scores[layer.name][bits] for layer in family))
+            bits: (
+                sum(size(layer, bits) for layer in family),
+                sum(scores[layer.name][bits] for layer in family),
+            )
             for bits in BITS
         }
         for family in groups
@@ -135,12 +138,16 @@ def embedding_layer(checkpoint: Checkpoint) -> Layer:
     """
     table = checkpoint.skeleton.get_input_embeddings()
     name = next(own for own, module in checkpoint.skeleton.named_modules() if module is table)
-    rows, columns = table.weight.shape
+    rows, columns = checkpoint.skeleton.get_parameter(f"{name}.weight").shape
     group = group_for(columns, EMBEDDING_GROUP)
     if group is None:
-        raise InputError(f"the embedding's width {columns} has no group of 16 or more: --max-size-mb cannot pack it")
+        raise InputError(
+            f"the embedding's width {columns} has no group of 16 or more: --max-size-mb cannot pack it"
+        )
     scheme = Scheme(bits=EMBEDDING_BITS, group=group)
-    return Layer(name=name, rows=rows, columns=columns, scheme=scheme, note="packed at 8 bit for --max-size-mb")
+    return Layer(
+        name=name, rows=rows, columns=columns, scheme=scheme, note="packed at 8 bit for --max-size-mb"
+    )
 
 
 def fixed_bytes(layers: Sequence[Layer], checkpoint: Checkpoint) -> int:

@@ -1,13 +1,14 @@
 """A quantised model on disk: compressed-tensors' packed layout, and beside it what every matrix is.
 
-`X.weight_packed` int32 [rows, ceil(columns bits / 32)] holds the codes as a dense stream, `X.weight_scale` float16
-[rows, groups], `X.weight_shape` int64 [2]; asymmetric grids add `X.weight_zero_point` int32 [ceil(rows bits / 32), groups],
-packed down the rows. The layout counts codes from -2^(b-1), so what is stored is our code itself.
+`X.weight_packed` int32 [rows, ceil(columns bits / 32)] holds the codes as a dense stream, `X.weight_scale`
+float16 [rows, groups], `X.weight_shape` int64 [2]; asymmetric grids add `X.weight_zero_point` int32 [ceil(rows
+bits / 32), groups], packed down the rows. The layout counts codes from -2^(b-1), so what is stored is our code
+itself.
 
-transformers (with the package compressed-tensors) and vLLM load that folder as it is where grids are symmetric and only
-matrices of blocks are packed. Where not - transformers 5.23 refuses packed zero points and packed embeddings - the packed
-weights lie in `packed.safetensors`, and `model.safetensors` holds the same values as plain numbers.
-Not covered: writing other formats, see `formats`.
+transformers (with the package compressed-tensors) and vLLM load that folder as it is where grids are symmetric
+and only matrices of blocks are packed. Where not - transformers 5.23 refuses packed zero points and packed
+embeddings - the packed weights lie in `packed.safetensors`, and `model.safetensors` holds the same values as
+plain numbers. Not covered: writing other formats, see `formats`.
 """
 
 import json
@@ -65,7 +66,10 @@ class Description:
     def average_bits(self) -> float:
         """Return the stored bits per quantised weight, scales and zero points included."""
         weights = sum(layer.weights for layer in self.packed)
-        return sum(layer.weights * layer.scheme.bits_per_weight() for layer in self.packed if layer.scheme) / weights
+        return (
+            sum(layer.weights * layer.scheme.bits_per_weight() for layer in self.packed if layer.scheme)
+            / weights
+        )
 
 
 class Artefact:
@@ -133,9 +137,14 @@ def unpacked(tensors: Mapping[str, Tensor], scheme: Scheme) -> Quantised:
     if scheme.symmetric:
         zero = torch.full(scale.shape, scheme.middle, dtype=torch.uint8)
     else:
-        zero = packing.unpack(tensors["weight_zero_point"].t().contiguous(), scheme.bits, rows).t().contiguous()
+        zero = (
+            packing.unpack(tensors["weight_zero_point"].t().contiguous(), scheme.bits, rows).t().contiguous()
+        )
     return Quantised(
-        codes=packing.unpack(tensors["weight_packed"], scheme.bits, columns), scale=scale, zero=zero, scheme=scheme
+        codes=packing.unpack(tensors["weight_packed"], scheme.bits, columns),
+        scale=scale,
+        zero=zero,
+        scheme=scheme,
     )
 
 
@@ -154,7 +163,13 @@ def read(folder: Path) -> Artefact:
     try:
         document = json.loads((folder / DESCRIPTION).read_text())
         layers = tuple(
-            Layer(**{**layer, "scheme": Scheme(**layer["scheme"]) if layer["scheme"] else None})
+            Layer(
+                name=layer["name"],
+                rows=layer["rows"],
+                columns=layer["columns"],
+                scheme=Scheme(**layer["scheme"]) if layer["scheme"] else None,
+                note=layer["note"],
+            )
             for layer in document["layers"]
         )
     except FileNotFoundError as error:

@@ -4,13 +4,13 @@ All matrices of a block are tuned together (2309.05516, equation 5):
 
     min over V, alpha, beta of  ||F(W, Z) - F(W~, X)||^2
 
-where Z are the unquantised model's inputs and X those of the model as quantised so far. How well it goes is judged on windows
-that tuning never sees: the best check is kept, tuning ends when nothing improves any more, and a block that never beats the
-best of its starts keeps that start. Errors are told relative to ||F(W, Z)||^2.
+where Z are the unquantised model's inputs and X those of the model as quantised so far. How well it goes is
+judged on windows that tuning never sees: the best check is kept, tuning ends when nothing improves any more,
+and a block that never beats the best of its starts keeps that start. Errors are told relative to ||F(W, Z)||^2.
 
-Tried and left: dividing every token's error by its size, as the norm that follows does. It weakens the few tokens of huge
-activations that all others attend to; the divergence of SmolLM2 with six blocks at 2 bit rose from 0.17 to 0.28.
-Not covered: several blocks at once, tuning of biases and norms.
+Tried and left: dividing every token's error by its size, as the norm that follows does. It weakens the few
+tokens of huge activations that all others attend to; the divergence of SmolLM2 with six blocks at 2 bit rose
+from 0.17 to 0.28. Not covered: several blocks at once, tuning of biases and norms.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,8 @@ from sulan.quantize.signround import Rounding
 from sulan.quantize.statistics import Moments
 
 CHECKS = 5
-"""How often a block is judged, at even distances: with steps that shrink to nothing the last check is nearly always the best."""
+"""How often a block is judged, at even distances: with steps that shrink to nothing the last check is nearly
+always the best."""
 
 SEARCHED_WIDEST = 2.0
 """Upper bound of alpha and beta where the ends were searched; see `signround.Rounding`."""
@@ -69,8 +70,8 @@ class Tuned:
     importance
         Mean squared input of every column by full name; empty without calibration.
     losses
-        Relative error (the objective above) on the validation windows after rounding to `nearest`, on `searched` grids, at the
-        `start` and `tuned`. Empty without calibration.
+        Relative error (the objective above) on the validation windows after rounding to `nearest`, on
+        `searched` grids, at the `start` and `tuned`. Empty without calibration.
     steps, kept
         Steps made, and after how many the block was best.
     """
@@ -144,7 +145,8 @@ def tune(
     for kind in ("nearest", "searched", *(["gptq"] if plan.start == "gptq" else [])):
         with one_thread():
             starts[kind] = {
-                layer.name: _start(kind, weights[layer.name], moments[layer.name], layer, starts) for layer in layers
+                layer.name: _start(kind, weights[layer.name], moments[layer.name], layer, starts)
+                for layer in layers
             }
             _write(starts[kind], tuned)
         losses[kind] = judge()

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy
-import torch
 from torch import Tensor
 
 from sulan.errors import InputError
@@ -26,8 +25,8 @@ INTERPRETER_BYTES = 550_000_000
 """Resident memory of Python with torch, transformers and accelerate loaded and a tokenizer open."""
 
 BYTES_PER_WEIGHT = 30
-"""Of a block that is being tuned: float32 weights and GPTQ's copy (8), weights and gradients in bfloat16 (4), shifts of three
-starts, of the best and of the present (10), buffers."""
+"""Of a block that is being tuned: float32 weights and GPTQ's copy (8), weights and gradients in bfloat16 (4),
+shifts of three starts, of the best and of the present (10), buffers."""
 
 FEWEST_STEPS = 10
 RESERVE = 0.9
@@ -45,7 +44,9 @@ def check(budget: Budget) -> None:
     if budget.average_bits is not None and budget.max_size_mb is not None:
         raise InputError("give either --average-bits or --max-size-mb")
     if budget.average_bits is not None and not 2 < budget.average_bits <= 9:
-        raise InputError(f"--average-bits is {budget.average_bits:g}; it counts scales and lies above 2, up to 9")
+        raise InputError(
+            f"--average-bits is {budget.average_bits:g}; it counts scales and lies above 2, up to 9"
+        )
     if budget.max_size_mb is not None and budget.max_size_mb <= 0:
         raise InputError(f"--max-size-mb is {budget.max_size_mb:g}; it must be positive")
     seconds(budget.time_budget)
@@ -148,8 +149,12 @@ def fit_time(
         streams.advance(block, flowing.teacher, flowing.arguments[0], batch=plan.batch, device=device)
     a_pass = (time.perf_counter() - start) / len(few)
     own = [layer for layer in layers if layer.scheme and layer.name in names]
-    weights = {layer.name: blocks.checkpoint.tensor(f"{layer.name}.weight").float().to(device) for layer in own}
-    flow = Flow(student=flowing.student, targets=flowing.teacher, arguments=flowing.arguments[0], device=device)
+    weights = {
+        layer.name: blocks.checkpoint.tensor(f"{layer.name}.weight").float().to(device) for layer in own
+    }
+    flow = Flow(
+        student=flowing.student, targets=flowing.teacher, arguments=flowing.arguments[0], device=device
+    )
     walls = []
     for steps in (1, 5):
         began = time.perf_counter()
@@ -168,7 +173,9 @@ def fit_time(
     steps = min(steps, int((per_block - first - 3 * a_pass * samples) / a_step))
     if steps < fewest:
         needed = len(blocks.list) * (first + 3 * a_pass * samples + fewest * a_step) / RESERVE
-        raise InputError(f"--time-budget is {budget.time_budget}; this model needs at least {needed:.0f}s here")
+        raise InputError(
+            f"--time-budget is {budget.time_budget}; this model needs at least {needed:.0f}s here"
+        )
     ratio = plan.steps / steps
     note = (
         f"the time budget of {budget.time_budget} allows {steps} steps on {samples} windows here "

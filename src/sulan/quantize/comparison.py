@@ -128,7 +128,15 @@ class Compared:
         tables = [
             Table(
                 title=f"Distance from the teacher (perplexity {self.found[TUNED].teacher_perplexity():.5g})",
-                columns=("model", "mean KL, nats", "99 % KL", "top-1 %", "perplexity", "ratio", "95 % interval"),
+                columns=(
+                    "model",
+                    "mean KL, nats",
+                    "99 % KL",
+                    "top-1 %",
+                    "perplexity",
+                    "ratio",
+                    "95 % interval",
+                ),
                 rows=tuple(rows),
             ),
             Table(
@@ -161,8 +169,13 @@ class Compared:
             if name in self.found:
                 found = self.difference(name)
                 summary[f"mean KL minus {name}'s"] = f"{found.mean:.4g} [{found.low:.4g}, {found.high:.4g}]"
-        floor = f"The noise floor is the teacher computed in bfloat16 instead of float32: KL {self.found[FLOOR].kl.mean():.2g}."
-        untimed = [] if timed or not self.speeds else ["Tokens a second differ from run to run and stand in run.json."]
+        noise = self.found[FLOOR].kl.mean()
+        floor = f"The noise floor is the teacher computed in bfloat16 instead of float32: KL {noise:.2g}."
+        untimed = (
+            []
+            if timed or not self.speeds
+            else ["Tokens a second differ from run to run and stand in run.json."]
+        )
         return Report(
             title=f"quantize measure {self.model}",
             summary=summary,
@@ -206,7 +219,9 @@ def compare(
     teacher = load(sources.folder(against), dtype="float32", device=device)
     student = load(sources.folder(model), dtype="float32", device=device)
     if teacher.tokenizer_fingerprint != student.tokenizer_fingerprint:
-        raise InputError(f"{model} and {against} have different tokenizers: their predictions cannot be compared")
+        raise InputError(
+            f"{model} and {against} have different tokenizers: their predictions cannot be compared"
+        )
     text = texts.windows(
         data, teacher.tokenizer, samples=windows, length=min(length, teacher.context), seed=seed
     )
@@ -214,7 +229,8 @@ def compare(
     notes = list(text.notes)
     description = None
     students: dict[str, Logits] = {TUNED: logits(student)}
-    half = copy.deepcopy(teacher.model).to(torch.bfloat16)
+    half: Any = copy.deepcopy(teacher.model)
+    half = half.to(torch.bfloat16)
     students[FLOOR] = logits(teacher, half)
     if (model / artefact.DESCRIPTION).exists():
         made = artefact.read(model)
@@ -234,7 +250,10 @@ def compare(
         description=description,
         found={name: found[name] for name in order},
         errors=block_errors(teacher, student, tokens[:4]),
-        sizes={"teacher": stored_bytes(sources.folder(against)), "this model": stored_bytes(sources.folder(model))},
+        sizes={
+            "teacher": stored_bytes(sources.folder(against)),
+            "this model": stored_bytes(sources.folder(model)),
+        },
         speeds={},
         seed=seed,
         notes=notes,
@@ -296,7 +315,7 @@ def logits(language_model: LanguageModel, model: Any = None) -> Logits:
 def rounded(teacher: LanguageModel, made: artefact.Artefact, kind: str) -> Any:
     """Return the teacher with the same matrices rounded to nearest or on searched grids, in float32."""
     model = copy.deepcopy(teacher.model)
-    named = dict(model.named_modules())
+    named: dict[str, Any] = dict(model.named_modules())
     importance = job.read_importance(made.folder)
     for layer in made.description.packed:
         if layer.scheme is None:
@@ -319,7 +338,9 @@ def block_errors(teacher: LanguageModel, student: LanguageModel, windows: Tensor
     above, below = numpy.zeros(count), numpy.zeros(count)
     for window in windows:
         states = [
-            model.model(window[None].to(model.model.device), use_cache=False, output_hidden_states=True).hidden_states
+            model.model(
+                window[None].to(model.model.device), use_cache=False, output_hidden_states=True
+            ).hidden_states
             for model in (teacher, student)
         ]
         for number in range(count):

@@ -22,9 +22,7 @@ Decode = Callable[[], float]
 """Decodes and returns tokens a second, the first token (which reads the prompt) left out."""
 
 
-def speeds(
-    half: Any, deployed: Mapping[str, Path], *, prompt: Tensor, count: int
-) -> dict[str, float]:
+def speeds(half: Any, deployed: Mapping[str, Path], *, prompt: Tensor, count: int) -> dict[str, float]:
     """Return tokens decoded a second by name: the teacher in bfloat16, and every deployed file.
 
     Parameters

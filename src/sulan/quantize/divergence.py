@@ -1,9 +1,9 @@
 """How far one model's predictions are from another's, token by token.
 
-For the teacher's distribution p and the student's q at a position, KL(p || q) = sum p (log p - log q), in nats; whether both
-have the same likeliest token; and the student's and teacher's loss on the token that came. Computed in float32, one window at
-a time, so that logits of [tokens, vocabulary] exist for one window only.
-Not covered: generation; texts longer than the window.
+For the teacher's distribution p and the student's q at a position, KL(p || q) = sum p (log p - log q), in nats;
+whether both have the same likeliest token; and the student's and teacher's loss on the token that came.
+Computed in float32, one window at a time, so that logits of [tokens, vocabulary] exist for one window only. Not
+covered: generation; texts longer than the window.
 """
 
 from collections.abc import Callable
@@ -77,17 +77,16 @@ def compare(teacher: Logits, students: dict[str, Logits], windows: Tensor) -> di
                 agree[name][number] = (found.argmax(-1) == top).cpu().numpy()
                 loss[name][number] = next_loss(found, window)
     return {
-        name: Divergence(kl=kl[name], agree=agree[name], loss=loss[name], teacher_loss=own) for name in students
+        name: Divergence(kl=kl[name], agree=agree[name], loss=loss[name], teacher_loss=own)
+        for name in students
     }
 
 
 def next_loss(log_probabilities: Tensor, window: Tensor) -> float:
     """Return the summed loss in nats on each position's next token.
 
-    Examples
-    --------
-    >>> next_loss(torch.tensor([[0.5, 0.5], [0.25, 0.75]]).log(), torch.tensor([0, 1])) == -float(torch.tensor(0.5).log())
-    True
+    Examples -------- >>> next_loss(torch.tensor([[0.5, 0.5], [0.25, 0.75]]).log(), torch.tensor([0, 1])) ==
+    -float(torch.tensor(0.5).log()) True
     """
     following = window[1:].to(log_probabilities.device)
     return -float(log_probabilities[:-1].gather(1, following[:, None]).double().sum())

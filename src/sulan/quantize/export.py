@@ -15,9 +15,9 @@ def export(model: Path, *, format: Format, out: Path) -> Report:
     model
         A folder that `quantize run` made.
     format
-        `gptq`, `awq`: checkpoint folders for vLLM, SGLang and their own packages. `compressed-tensors`: for vLLM and
-        transformers. `gguf`: Q4_0, Q4_1 or Q8_0 for llama.cpp. `onnx`: MatMulNBits for ONNX Runtime. The last two are for
-        models of Llama's shape.
+        `gptq`, `awq`: checkpoint folders for vLLM, SGLang and their own packages. `compressed-tensors`: for
+        vLLM and transformers. `gguf`: Q4_0, Q4_1 or Q8_0 for llama.cpp. `onnx`: MatMulNBits for ONNX Runtime.
+        The last two are for models of Llama's shape.
     out
         Folder of the export. Written aside, renamed when it was read back and agreed.
 
@@ -48,7 +48,9 @@ def export(model: Path, *, format: Format, out: Path) -> Report:
     module = import_module(f"sulan.quantize.formats.{formats.MODULES[format]}")
     with ExitStack() as stack:
         folder = stack.enter_context(outputs.folder(out))
-        run = stack.enter_context(record(verb="quantize export", folder=folder, config=config, inputs=[model]))
+        run = stack.enter_context(
+            record(verb="quantize export", folder=folder, config=config, inputs=[model])
+        )
         notes = module.write(source, folder)
         checks = module.check(source, folder)
         for check in checks:

@@ -1,9 +1,10 @@
 """The elementwise work of `signround` and `search` as compiled passes, for main memory; see there for the formulas.
 
-Eager torch reads and writes memory once per operation, some twenty times a step; these loops read every weight once. They
-are compiled by numba on first use (a few seconds, kept on disk), one thread each. Where numba is absent, and on a GPU,
-both modules do the same in torch. For a matrix of 885,000 weights a step took 1.8 ms instead of 8.3 in torch's cache-sized tiles.
-Not covered: bfloat16 (numba has none): gradients and weights pass through float32.
+Eager torch reads and writes memory once per operation, some twenty times a step; these loops read every weight
+once. They are compiled by numba on first use (a few seconds, kept on disk), one thread each. Where numba is
+absent, and on a GPU, both modules do the same in torch. For a matrix of 885,000 weights a step took 1.8 ms
+instead of 8.3 in torch's cache-sized tiles. Not covered: bfloat16 (numba has none): gradients and weights pass
+through float32.
 """
 
 from importlib.util import find_spec
@@ -28,7 +29,15 @@ def _compiled(function: Any) -> Any:
 
 @_compiled
 def step(
-    weight: Any, shift: Any, gradient: Any, scale: Any, zero: Any, rate: Any, top: Any, by_scale: Any, by_zero: Any
+    weight: Any,
+    shift: Any,
+    gradient: Any,
+    scale: Any,
+    zero: Any,
+    rate: Any,
+    top: Any,
+    by_scale: Any,
+    by_zero: Any,
 ) -> None:
     """Move every shift against its gradient's sign, and sum dL/ds and dL/dz over groups.
 

@@ -1,17 +1,17 @@
 """A start that lets columns make good one another's errors (GPTQ, arXiv 2210.17323, algorithm 1).
 
-Columns are rounded one after another, those with the strongest inputs first; the error of each is spread over the columns
-that are still to come so that the layer's output on the calibration inputs changes least:
+Columns are rounded one after another, those with the strongest inputs first; the error of each is spread over
+the columns that are still to come so that the layer's output on the calibration inputs changes least:
 
     W_j <- W_j - (W_i - W~_i) / U_ii  U_ij    for all later j,    U = upper Cholesky factor of (X'X + damping)^-1
 
-What is returned is not the codes but every column as it was just before it was rounded: rounding that to nearest on the same
-grid gives GPTQ's codes, and signed gradient descent can go on from there. Grids are fixed beforehand, so the order of columns
-leaves no trace in the files.
+What is returned is not the codes but every column as it was just before it was rounded: rounding that to
+nearest on the same grid gives GPTQ's codes, and signed gradient descent can go on from there. Grids are fixed
+beforehand, so the order of columns leaves no trace in the files.
 
-Not covered: grids that follow the corrected weights, group by group; the unquantised model's inputs as the target (tried as
-the least-squares weights W + W (Z - X)'X (X'X)^-1, in the manner of GPTAQ, arXiv 2504.02692: on 4,096 tokens of SmolLM2 it
-fitted noise, and the divergence of six blocks at 2 bit rose from 0.40 to 0.65).
+Not covered: grids that follow the corrected weights, group by group; the unquantised model's inputs as the
+target (tried as the least-squares weights W + W (Z - X)'X (X'X)^-1, in the manner of GPTAQ, arXiv 2504.02692:
+on 4,096 tokens of SmolLM2 it fitted noise, and the divergence of six blocks at 2 bit rose from 0.40 to 0.65).
 """
 
 import torch
@@ -20,16 +20,14 @@ from torch import Tensor
 from sulan.quantize.grid import Scheme
 
 DAMPING = 0.01
-"""Share of the mean diagonal that is added to the diagonal, as in section 3.3 of the GPTQ paper; ten times more for as long
-as the matrix cannot be factored."""
+"""Share of the mean diagonal that is added to the diagonal, as in section 3.3 of the GPTQ paper; ten times more
+for as long as the matrix cannot be factored."""
 
 COLUMNS = 64
 """Columns between two updates of all later ones; any number gives the same result but for rounding."""
 
 
-def compensated(
-    weight: Tensor, moments: Tensor, scale: Tensor, zero: Tensor, scheme: Scheme
-) -> Tensor:
+def compensated(weight: Tensor, moments: Tensor, scale: Tensor, zero: Tensor, scheme: Scheme) -> Tensor:
     """Return weights [rows, columns] whose rounding to nearest is GPTQ's.
 
     Parameters

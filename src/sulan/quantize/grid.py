@@ -4,9 +4,10 @@ A group of weights shares a scale `s` and a zero point `z`; a weight is stored a
 
     q = clip(round(W / s + z + V), 0, 2^b - 1)        W~ = s (q - z)
 
-with `V = 0` for rounding to nearest (2309.05516, section 3, with codes counted from 0). Symmetric grids have z = 2^(b-1)
-and a scale that carries a sign, chosen so that the weight of largest magnitude lies on code 0 exactly: the full range of
-codes is used, as in llama.cpp's Q4_0. Asymmetric grids span from the smallest weight (or 0) to the largest (or 0).
+with `V = 0` for rounding to nearest (2309.05516, section 3, with codes counted from 0). Symmetric grids have z
+= 2^(b-1) and a scale that carries a sign, chosen so that the weight of largest magnitude lies on code 0
+exactly: the full range of codes is used, as in llama.cpp's Q4_0. Asymmetric grids span from the smallest weight
+(or 0) to the largest (or 0).
 
 Scales are rounded to float16 before any code is chosen, because every file format stores them so.
 Not covered: floating-point grids, grids whose scales are quantised themselves (llama.cpp's K types).
@@ -156,7 +157,9 @@ def codes(groups: Tensor, scale: Tensor, zero: Tensor, scheme: Scheme, shift: Te
     return torch.round(place if shift is None else place + shift).clamp_(0, scheme.top)
 
 
-def quantised(groups: Tensor, scale: Tensor, zero: Tensor, scheme: Scheme, shift: Tensor | None = None) -> Quantised:
+def quantised(
+    groups: Tensor, scale: Tensor, zero: Tensor, scheme: Scheme, shift: Tensor | None = None
+) -> Quantised:
     """Return weights [rows, groups, group] rounded on given grids; see `codes`."""
     found = codes(groups, scale, zero, scheme, shift)
     return Quantised(

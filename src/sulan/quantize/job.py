@@ -3,7 +3,6 @@
 Not covered: the report, see `reporting`.
 """
 
-import json
 import logging
 import resource
 import shutil
@@ -20,7 +19,17 @@ from torch import Tensor
 import sulan
 from sulan.errors import InputError
 from sulan.models import devices
-from sulan.quantize import allocation, artefact, budgets, layers, pipeline, sensitivity, sources, streamed, texts
+from sulan.quantize import (
+    allocation,
+    artefact,
+    budgets,
+    layers,
+    pipeline,
+    sensitivity,
+    sources,
+    streamed,
+    texts,
+)
 from sulan.quantize.artefact import Description
 from sulan.quantize.blocks import Tuned
 from sulan.quantize.grid import Quantised
@@ -144,7 +153,8 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
         asked=asked,
         plan=plan,
         description=Description(
-            teacher=sources.teacher(asked.model), teacher_fingerprint=identity["model"],
+            teacher=sources.teacher(asked.model),
+            teacher_fingerprint=identity["model"],
             group_size=asked.group_size,
             layers=found_layers,
         ),
@@ -230,7 +240,9 @@ def _windows(job: Job, checkpoint: Checkpoint, tokenizer: Any) -> Tensor | None:
     longest = context(checkpoint.skeleton)
     length = min(plan.sequence_length, longest)
     if length < plan.sequence_length:
-        job.notes.append(f"the model's context is {longest}: windows are that long instead of {plan.sequence_length}")
+        job.notes.append(
+            f"the model's context is {longest}: windows are that long instead of {plan.sequence_length}"
+        )
     found = texts.windows(asked.calibration, tokenizer, samples=plan.samples, length=length, seed=asked.seed)
     job.notes += found.notes
     return torch.from_numpy(found.tokens)
@@ -246,7 +258,9 @@ def _decide(job: Job, blocks: Blocks, windows: Tensor | None) -> dict[str, Any]:
         scores = sensitivity.measure(blocks, job.description.layers, windows, seed=asked.seed)
         decided |= allocation.decide(job.description.layers, scores, asked.budget, blocks.checkpoint)
     if asked.budget.time_budget and job.plan.steps and windows is not None:
-        decided["plan"], note = budgets.fit_time(asked.budget, job.plan, blocks, job.description.layers, windows, job.work)
+        decided["plan"], note = budgets.fit_time(
+            asked.budget, job.plan, blocks, job.description.layers, windows, job.work
+        )
         notes.append(note)
     return {**decided, "notes": notes}
 
@@ -274,7 +288,7 @@ def _write(
     job: Job, folder: Path, checkpoint: Checkpoint, embedding: Layer | None, table: Quantised | None
 ) -> None:
     by_name: dict[str, int] = {}
-    name, block_list = streamed.blocks(checkpoint.skeleton)
+    name, _ = streamed.blocks(checkpoint.skeleton)
     for layer in job.description.packed:
         if layer is not embedding:
             by_name[layer.name] = int(layer.name.removeprefix(f"{name}.").partition(".")[0])

@@ -1,13 +1,15 @@
 """Which matrices of a model are quantised and how; what is left alone, and why.
 
-Every `torch.nn.Linear` of a transformer block is quantised. The group shrinks by halves until it divides the row (576 with
-128 becomes 64); below `SMALLEST_GROUP` the matrix keeps its precision. Embeddings and the head keep theirs; so do biases
-and norms. GPT-2's Conv1D, whose matrices are stored the other way round, and fused experts are left alone and named.
+Every `torch.nn.Linear` of a transformer block is quantised. The group shrinks by halves until it divides the
+row (576 with 128 becomes 64); below `SMALLEST_GROUP` the matrix keeps its precision. Embeddings and the head
+keep theirs; so do biases and norms. GPT-2's Conv1D, whose matrices are stored the other way round, and fused
+experts are left alone and named.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -136,11 +138,15 @@ def _scheme(columns: int, bits: int, group_size: int, symmetric: bool) -> tuple[
     group = group_for(columns, group_size)
     if group is None:
         return None, f"kept: no group of {SMALLEST_GROUP} or more divides its {columns} inputs"
-    note = "" if group_size in (-1, group) else f"group {group}: {group_size} does not divide its {columns} inputs"
+    note = (
+        ""
+        if group_size in (-1, group)
+        else f"group {group}: {group_size} does not divide its {columns} inputs"
+    )
     return Scheme(bits=bits, group=group, symmetric=symmetric), note
 
 
-def _matrices(block_list: str, blocks: nn.ModuleList) -> Iterator[tuple[str, nn.Module]]:
+def _matrices(block_list: str, blocks: nn.ModuleList) -> Iterator[tuple[str, Any]]:
     for number, block in enumerate(blocks):
         for name, module in block.named_modules():
             weight = getattr(module, "weight", None)

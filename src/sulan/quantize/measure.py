@@ -31,18 +31,19 @@ def measure(
     out
         Folder of the report. Written aside, renamed when whole.
     data
-        Held-out text: a corpus, a text or JSON Lines file, or `python-held-out`, a quarter of the language reference that
-        comes with Python, which `--calibration python` leaves out.
+        Held-out text: a corpus, a text or JSON Lines file, or `python-held-out`, a quarter of the language
+        reference that comes with Python, which `--calibration python` leaves out.
     windows
-        Sequences that are compared. Default: with `sequence_length` 20,480 tokens, where the interval of the mean divergence
-        is a few percent wide.
+        Sequences that are compared. Default: with `sequence_length` 20,480 tokens, where the interval of the
+        mean divergence is a few percent wide.
     sequence_length
         Tokens of a sequence.
     baselines
-        Round the teacher's weights to nearest and on searched grids with the model's own bits and groups, and measure both
-        as well. Costs two more forward passes.
+        Round the teacher's weights to nearest and on searched grids with the model's own bits and groups, and
+        measure both as well. Costs two more forward passes.
     deployed
-        Exports to time as they are deployed: `.gguf` files (llama.cpp), `.onnx` files (ONNX Runtime), checkpoint folders.
+        Exports to time as they are deployed: `.gguf` files (llama.cpp), `.onnx` files (ONNX Runtime),
+        checkpoint folders.
     decode_tokens
         Tokens generated one by one to time decoding; 0: nothing is timed.
     seed

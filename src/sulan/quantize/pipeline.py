@@ -195,9 +195,7 @@ class Flowing:
         return done
 
 
-def enter(
-    blocks: Blocks, windows: Tensor, work: Work, *, embedding: Quantised | None = None
-) -> Flowing:
+def enter(blocks: Blocks, windows: Tensor, work: Work, *, embedding: Quantised | None = None) -> Flowing:
     """Fill both streams with the first block's inputs."""
     checkpoint, machine = blocks.checkpoint, blocks.machine
     model = checkpoint.skeleton
@@ -206,7 +204,7 @@ def enter(
         owner, _, part = name.rpartition(".")
         tensor = checkpoint.tensor(name).to(machine.device, machine.dtype)
         setattr(model.get_submodule(owner), part, nn.Parameter(tensor, requires_grad=False))
-    shape = (*windows.shape, int(model.config.get_text_config().hidden_size))
+    shape = (windows.shape[0], windows.shape[1], int(model.config.get_text_config().hidden_size))
 
     def room(name: str) -> Tensor:
         return streams.stream(
@@ -218,7 +216,7 @@ def enter(
     if embedding is None:
         student.copy_(teacher)
     else:
-        table = model.get_input_embeddings()
+        table: Any = model.get_input_embeddings()
         table.weight.data = embedding.weight(machine.dtype).to(machine.device)
         streams.enter(model, blocks.list, windows, student, device=machine.device)
     for name in shell:

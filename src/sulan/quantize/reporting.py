@@ -20,7 +20,8 @@ def of_run(job: Job) -> Report:
     notes = [*job.notes, *_grouped(description.layers)]
     if not job.loadable:
         notes.append(
-            f"transformers does not read this packed layout: {DENSE} holds the same values unpacked, {PACKED} is the small file"
+            f"transformers does not read this packed layout: {DENSE} holds the same values unpacked, "
+            f"{PACKED} is the small file"
         )
     if any(block.steps and not block.kept for block in job.blocks):
         number = sum(1 for block in job.blocks if block.steps and not block.kept)
@@ -73,7 +74,9 @@ def _grouped(layers: Iterable[Layer]) -> list[str]:
 
 
 def _bits_table(job: Job) -> Table:
-    counts = Counter((layer.name.rpartition(".")[2], layer.scheme.bits) for layer in job.description.packed if layer.scheme)
+    counts = Counter(
+        (layer.name.rpartition(".")[2], layer.scheme.bits) for layer in job.description.packed if layer.scheme
+    )
     kinds = sorted({kind for kind, _ in counts})
     return Table(
         title="Matrices by kind and bits",
@@ -88,7 +91,8 @@ def _charts(job: Job) -> dict[str, str]:
         return {}
     kinds = [kind for kind in ("nearest", "searched", "start", "tuned") if kind in made[0][1]]
     series = [
-        Line(name=kind, x=[number for number, _ in made], y=[losses[kind] for _, losses in made]) for kind in kinds
+        Line(name=kind, x=[number for number, _ in made], y=[losses[kind] for _, losses in made])
+        for kind in kinds
     ]
     title = "Relative error of the blocks' outputs"
     return {title: charts.lines(series, title=title, x="block", y="relative error", logarithmic_y=True)}

@@ -1,9 +1,10 @@
 """What of a job survives a kill: one file a block, in a work folder that is bound to the job by what it was made from.
 
-The folder lies beside the result as `.NAME.work`. A block's file is written aside and renamed, so it is whole or absent; a
-block that was being tuned is tuned again from its beginning, with the same draws. Activations are not kept: they are computed
-again through the finished blocks, which costs two passes a block and needs no trust in half-written files.
-Not covered: resuming on another machine or with other libraries, whose arithmetic may round differently.
+The folder lies beside the result as `.NAME.work`. A block's file is written aside and renamed, so it is whole
+or absent; a block that was being tuned is tuned again from its beginning, with the same draws. Activations are
+not kept: they are computed again through the finished blocks, which costs two passes a block and needs no trust
+in half-written files. Not covered: resuming on another machine or with other libraries, whose arithmetic may
+round differently.
 """
 
 import json

@@ -30,28 +30,29 @@ def run(
     Parameters
     ----------
     model
-        `smollm2`, `gemma`, `tiny` (a small random model, to try things out), a checkpoint folder, a `.gguf` file, or the id
-        of a model on the Hugging Face Hub. A GGUF file is dequantised first: the teacher is then the dequantised model.
+        `smollm2`, `gemma`, `tiny` (a small random model, to try things out), a checkpoint folder, a `.gguf`
+        file, or the id of a model on the Hugging Face Hub. A GGUF file is dequantised first: the teacher is
+        then the dequantised model.
     out
         Folder of the quantised checkpoint. Written aside, renamed when whole.
     bits
         Width of a weight. Default 4, the paper's most reported setting (its tables W4G128).
     group_size
-        Neighbouring weights that share a scale; -1: a whole row. Halved for a matrix whose rows it does not divide, which
-        the report names. Default 128 (tables W4G128, W3G128, W2G128).
+        Neighbouring weights that share a scale; -1: a whole row. Halved for a matrix whose rows it does not
+        divide, which the report names. Default 128 (tables W4G128, W3G128, W2G128).
     sym
         Grids around zero, with a sign in the scale so that the full range is used; `--no-sym`: grids with a zero point.
     recipe
-        `rtn`: round to nearest. `searched`: grids that cost least. `light`, `default`, `best`: tuned with 50, 200 and 1000
-        steps a block (section 4.1 has 200).
+        `rtn`: round to nearest. `searched`: grids that cost least. `light`, `default`, `best`: tuned with 50,
+        200 and 1000 steps a block (section 4.1 has 200).
     calibration
         Text to calibrate on: a corpus, a text or JSON Lines file, or `python`, the language reference that comes with
         Python. None: `rtn` and `searched` do without, with all columns alike; the tuned recipes need it.
     keep_layers
         Regular expression; matrices whose full name it matches somewhere keep their precision.
     resume
-        Go on with what an interrupted run to the same folder has finished; refused, with the reason, where that was another
-        job. Otherwise what it left is removed.
+        Go on with what an interrupted run to the same folder has finished; refused, with the reason, where that
+        was another job. Otherwise what it left is removed.
     seed
         Draws the calibration windows and the windows of every step.
     tuning

@@ -1,7 +1,7 @@
 """Better grids without training: scales that cost least, each column weighed by how strongly it is used.
 
-A column's importance is the mean square of its input over the calibration text (llama.cpp calls it the importance matrix);
-without text all columns count alike. A scale is sought per group:
+A column's importance is the mean square of its input over the calibration text (llama.cpp calls it the
+importance matrix); without text all columns count alike. A scale is sought per group:
 
     min over s of  sum_k h_k (W_k - s (q_k(s) - z))^2
 
@@ -22,8 +22,9 @@ RATIOS = {2: (0.45, 1.05), 3: (0.6, 1.05), 4: (0.7, 1.05), 8: (0.95, 1.0)}
 """Range of the ratios tried, by bits: fewer codes gain more from clipping."""
 
 CANDIDATES = 13
-"""Ratios tried, of each sign where grids are symmetric. Twice as many lower the squared error of SmolLM2's matrices by less than
-0.1 % at 2 to 4 bit; the search takes it to 0.77, 0.82 and 0.84 of plain rounding's at 2, 3 and 4 bit with groups of 64."""
+"""Ratios tried, of each sign where grids are symmetric. Twice as many lower the squared error of SmolLM2's
+matrices by less than 0.1 % at 2 to 4 bit; the search takes it to 0.77, 0.82 and 0.84 of plain rounding's at 2,
+3 and 4 bit with groups of 64."""
 
 
 def search(groups: Tensor, importance: Tensor | None, scheme: Scheme) -> tuple[Tensor, Tensor]:
@@ -38,7 +39,9 @@ def search(groups: Tensor, importance: Tensor | None, scheme: Scheme) -> tuple[T
     scheme
         Bits and kind of grid.
     """
-    weights = torch.ones_like(groups[0]) if importance is None else importance + 1e-6 * importance.mean() + 1e-30
+    weights = (
+        torch.ones_like(groups[0]) if importance is None else importance + 1e-6 * importance.mean() + 1e-30
+    )
     if fused.AVAILABLE and not groups.is_cuda:
         low, high = extremes(groups, scheme)
         ratios = numpy.array(_ratios(scheme), numpy.float32)

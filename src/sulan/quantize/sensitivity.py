@@ -4,10 +4,10 @@ To second order, the divergence between the model's prediction and the same with
 
     KL  ~  1/2 E_y [ sum_t (g_t . D x_t)^2 ] / tokens        g_t = d(-log p(y)) / d(output_t)
 
-with x_t the matrix' inputs and y drawn from the model's own prediction (the Fisher form of the Hessian; unlike the data's
-loss it has no first-order term that could cancel). One forward and one backward pass serve all matrices; each bit width costs one
-more multiplication a matrix. The whole model is in memory.
-Not covered: interactions between matrices.
+with x_t the matrix' inputs and y drawn from the model's own prediction (the Fisher form of the Hessian; unlike
+the data's loss it has no first-order term that could cancel). One forward and one backward pass serve all
+matrices; each bit width costs one more multiplication a matrix. The whole model is in memory. Not covered:
+interactions between matrices.
 """
 
 import logging
@@ -67,7 +67,8 @@ def measure(
         _backward(model, named, windows[number, :length].to(machine.device), errors, sums, generator)
     tokens = count * length
     found = {
-        layer: {bits: total / (2 * tokens) for bits, total in values.items()} for layer, values in sums.items()
+        layer: {bits: total / (2 * tokens) for bits, total in values.items()}
+        for layer, values in sums.items()
     }
     for values in found.values():
         values[8] = values[4] / 4**4  # an error's variance falls by four with every bit

@@ -1,4 +1,5 @@
-"""The knobs of `quantize run`, as dataclasses for its signature, and what the recipes make of them. Imports nothing heavy."""
+"""The knobs of `quantize run`, as dataclasses for its signature, and what the recipes make of them. Imports
+nothing heavy."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,15 +21,15 @@ class Tuning:
     sequence_length
         Tokens of a window. Default 2048 (section 4.1).
     steps
-        Steps a block. Recipes: 50 (light), 200 (default; section 4.1 of version 4), 1000 (best). 0: round to nearest, nothing
-        is searched or tuned, whatever the recipe.
+        Steps a block. Recipes: 50 (light), 200 (default; section 4.1 of version 4), 1000 (best). 0: round to
+        nearest, nothing is searched or tuned, whatever the recipe.
     batch
         Windows a step. Default 8 (section 4.1).
     start
-        Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by their inputs;
-        the default) or `gptq` (searched grids, then columns that make good one another's errors). After 50 steps of 512 tokens on
-        six blocks of SmolLM2 at 2 bit the divergences were 0.197, 0.175 and 0.256: what GPTQ gains at the start, it has fitted
-        to few tokens.
+        Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by
+        their inputs; the default) or `gptq` (searched grids, then columns that make good one another's errors).
+        After 50 steps of 512 tokens on six blocks of SmolLM2 at 2 bit the divergences were 0.197, 0.175 and
+        0.256: what GPTQ gains at the start, it has fitted to few tokens.
     rate
         First step length of V. Default 1 / steps, so that V can just reach its bounds (section 4.1).
     clip_rate
@@ -38,9 +39,11 @@ class Tuning:
     validation
         Share of the windows that judge and are not tuned on.
     patience
-        Checks in a row without improvement after which a block is done. A block is checked five times, and in its first half it is not given up.
+        Checks in a row without improvement after which a block is done. A block is checked five times, and in
+        its first half it is not given up.
     dtype
-        Precision of the blocks' arithmetic: `float32`, `bfloat16`, or `auto`, whichever the device multiplies in hardware.
+        Precision of the blocks' arithmetic: `float32`, `bfloat16`, or `auto`, whichever the device multiplies
+        in hardware.
     device
         `auto`, `cpu`, `cuda` or `cuda:N`.
     """

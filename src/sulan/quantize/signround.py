@@ -8,11 +8,12 @@ grid's two ends. One step, for the gradient D = dL/dW~ that the block's backward
     dL/dz     = sum -s D                       where the code is clipped
     V, alpha, beta <- x - rate sign(dL/dx)
 
-with rounding taken for the identity (straight-through). Only signs are used, so neither the scale of the loss nor the precision
-of D matters much, and no autograd graph goes through rounding: W~ is a plain parameter of the block, and two passes over it
-(`fused`, or the same in torch) do mask, sign, update, clamp and the next W~.
+with rounding taken for the identity (straight-through). Only signs are used, so neither the scale of the loss
+nor the precision of D matters much, and no autograd graph goes through rounding: W~ is a plain parameter of the
+block, and two passes over it (`fused`, or the same in torch) do mask, sign, update, clamp and the next W~.
 
-Symmetric grids have one end: s = alpha s_0. Asymmetric: s = (beta high - alpha low) / (2^b - 1), z = round(-alpha low / s).
+Symmetric grids have one end: s = alpha s_0. Asymmetric: s = (beta high - alpha low) / (2^b - 1), z =
+round(-alpha low / s).
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,13 @@
 """Models by name, as checkpoint folders: what `sulan.models` knows, and `tiny`, a small random one made on the spot.
 
-`tiny` is a Llama of 2 blocks with seeded random weights and a tokenizer trained on the language reference that comes with
-Python: too small to say anything, large enough to show every verb in seconds without a network.
+`tiny` is a Llama of 2 blocks with seeded random weights and a tokenizer trained on the language reference that
+comes with Python: too small to say anything, large enough to show every verb in seconds without a network.
 """
 
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -58,10 +59,11 @@ def tokenizer(checkpoint: Path) -> PreTrainedTokenizerBase:
         It has none.
     """
     try:
-        return AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+        found: Any = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise MissingFile(f"{checkpoint} has no usable tokenizer: {reason}") from error
+    return found
 
 
 def _tiny() -> Path:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 TOKENS = 4096
@@ -65,7 +64,9 @@ def gathering(
         def before(_: nn.Module, given: tuple[Tensor, ...]) -> None:
             inputs = given[0].detach()
             if name not in owners:
-                owners[name] = next((own for held, own in first_fed if held.data_ptr() == inputs.data_ptr()), name)
+                owners[name] = next(
+                    (own for held, own in first_fed if held.data_ptr() == inputs.data_ptr()), name
+                )
                 first_fed.append((inputs, owners[name]))
             elif first_fed:
                 first_fed.clear()
@@ -77,7 +78,8 @@ def gathering(
             if sums is None:
                 width = chosen.shape[1]
                 sums = found[name] = Moments(
-                    squares=chosen.new_zeros(width), products=chosen.new_zeros(width, width) if products else None
+                    squares=chosen.new_zeros(width),
+                    products=chosen.new_zeros(width, width) if products else None,
                 )
             sums.squares += chosen.square().sum(0)
             if sums.products is not None:

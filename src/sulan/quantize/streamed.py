@@ -1,8 +1,8 @@
 """A checkpoint read one block at a time: the model's shell without weights, filled and emptied as the work goes on.
 
-Only the embedding, the final norm and the block at hand are in memory. Files are read through safetensors' (or torch's)
-memory map. Not covered: checkpoints that are quantised already, and architectures whose checkpoints name weights otherwise
-than the model does (fused experts of some mixtures).
+Only the embedding, the final norm and the block at hand are in memory. Files are read through safetensors' (or
+torch's) memory map. Not covered: checkpoints that are quantised already, and architectures whose checkpoints
+name weights otherwise than the model does (fused experts of some mixtures).
 """
 
 import json

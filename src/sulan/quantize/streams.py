@@ -1,8 +1,9 @@
 """Activations between blocks: two streams, kept once, in memory or in a memory-mapped file.
 
-The teacher's stream holds what the unquantised model has at the present block's input, and after `advance` at its output,
-which is the block's target and the next block's input. The student's stream holds the same of the model as quantised so
-far. Both are updated in place, a batch at a time, so that each exists once: 2 samples x tokens x width numbers in all.
+The teacher's stream holds what the unquantised model has at the present block's input, and after `advance` at
+its output, which is the block's target and the next block's input. The student's stream holds the same of the
+model as quantised so far. Both are updated in place, a batch at a time, so that each exists once: 2 samples x
+tokens x width numbers in all.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ class _Listener(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            return getattr(self.__dict__["_block"][0], name)  # the model asks its blocks for their kind of attention
+            return getattr(
+                self.__dict__["_block"][0], name
+            )  # the model asks its blocks for their kind of attention
 
     def forward(self, hidden: Tensor, **arguments: Any) -> Tensor:
         self.hidden, self.arguments = hidden, arguments

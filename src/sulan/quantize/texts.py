@@ -1,9 +1,9 @@
 """Text for calibration and for measuring: a corpus, a file, or the language reference that comes with Python.
 
-The words `python` and `python-held-out` stand for two disjoint parts of that reference (the text behind Python's own
-`help()`, about 460,000 characters; one topic in four is held out), so that every verb runs without a network and without a
-file. Another Python version has slightly other text; its fingerprint is in every run record.
-Not covered: chat templates; chats are read as the corpus' plain text.
+The words `python` and `python-held-out` stand for two disjoint parts of that reference (the text behind
+Python's own `help()`, about 460,000 characters; one topic in four is held out), so that every verb runs without
+a network and without a file. Another Python version has slightly other text; its fingerprint is in every run
+record. Not covered: chat templates; chats are read as the corpus' plain text.
 """
 
 import hashlib
@@ -121,9 +121,7 @@ def windows(
     count = min(samples, len(stream) // length)
     if count < samples:
         notes.append(f"{source} has {len(stream)} tokens: {count} windows of {length} instead of {samples}")
-    return Windows(
-        tokens=stream[: count * length].reshape(count, length), documents=read, notes=tuple(notes)
-    )
+    return Windows(tokens=stream[: count * length].reshape(count, length), documents=read, notes=tuple(notes))
 
 
 def _check(source: Path) -> None:

@@ -1,8 +1,8 @@
 """Row tiles: work on a large matrix in pieces that stay in a core's second-level cache.
 
-Elementwise work in eager torch reads and writes memory once per operation; on tiles of this size it is the cache that is
-read and written, which makes twenty operations in a row about as fast as one compiled pass, without a compiler.
-On a GPU, where launching costs more, a tile is the whole matrix.
+Elementwise work in eager torch reads and writes memory once per operation; on tiles of this size it is the
+cache that is read and written, which makes twenty operations in a row about as fast as one compiled pass,
+without a compiler. On a GPU, where launching costs more, a tile is the whole matrix.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from torch import Tensor
 
 TILE = 32768
-"""Elements of a tile, 128 KiB of float32: torch does not split smaller work over threads, and a few buffers of this size
-fit the 512 KiB to 2 MiB second-level caches of today's cores."""
+"""Elements of a tile, 128 KiB of float32: torch does not split smaller work over threads, and a few buffers of
+this size fit the 512 KiB to 2 MiB second-level caches of today's cores."""
 
 
 def tiles(matrix: Tensor) -> Iterator[slice]:

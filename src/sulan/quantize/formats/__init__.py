@@ -1,7 +1,8 @@
 """File formats that other tools read: one module each, with `write` and `check`.
 
-`write` arranges the tuned codes as the format has them; nothing is rounded anew where the format can hold them. `check` reads
-the written files back, with the format's own reader where one is installed, and says how far the result is from the source.
+`write` arranges the tuned codes as the format has them; nothing is rounded anew where the format can hold them.
+`check` reads the written files back, with the format's own reader where one is installed, and says how far the
+result is from the source.
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,13 @@
 """AWQ checkpoints in the "gemm" layout, as AutoAWQ wrote them and vLLM and SGLang read them.
 
-For a matrix [rows, columns]: `qweight` int32 [columns, rows / 8], `qzeros` int32 [groups, rows / 8], `scales` float16
-[groups, rows]; every word holds 4-bit codes of eight neighbouring rows in the order 0, 2, 4, 6, 1, 3, 5, 7. There are only
-4 bits: narrower codes are stored in 4 with their own zero point, which changes no value.
-Its readers (AutoAWQ, vLLM, SGLang) need a GPU: here it is read back nibble by nibble. Not covered: 8 bit; the "gemv" layouts.
+For a matrix [rows, columns]: `qweight` int32 [columns, rows / 8], `qzeros` int32 [groups, rows / 8], `scales`
+float16 [groups, rows]; every word holds 4-bit codes of eight neighbouring rows in the order 0, 2, 4, 6, 1, 3,
+5, 7. There are only 4 bits: narrower codes are stored in 4 with their own zero point, which changes no value.
+Its readers (AutoAWQ, vLLM, SGLang) need a GPU: here it is read back nibble by nibble. Not covered: 8 bit; the
+"gemv" layouts.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy
 import torch
@@ -50,7 +50,9 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
     layers = artefact.description.packed
     for layer in layers:
         if layer.scheme and (layer.scheme.bits > 4 or layer.rows % 8):
-            raise InputError(f"awq holds at most 4 bits of rows by eight: {layer.name} is {layer.scheme}, {layer.rows} rows")
+            raise InputError(
+                f"awq holds at most 4 bits of rows by eight: {layer.name} is {layer.scheme}, {layer.rows} rows"
+            )
     groups = sorted({layer.scheme.group for layer in layers if layer.scheme})
     if len(groups) > 1:
         raise InputError(
@@ -63,7 +65,10 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
         "group_size": groups[0],
         "zero_point": True,
         "version": "gemm",
-        "modules_to_not_convert": [layer.name for layer in artefact.description.layers if layer.scheme is None] or None,
+        "modules_to_not_convert": [
+            layer.name for layer in artefact.description.layers if layer.scheme is None
+        ]
+        or None,
     }
     checkpoint.write(artefact, folder, checkpoint.stored(artefact, tensors), config)
     narrow = sum(1 for layer in layers if layer.scheme and layer.scheme.bits < 4)
@@ -80,4 +85,6 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
         own = {part: read(f"{layer.name}.{part}") for part in ("qweight", "qzeros", "scales")}
         found = decoded(own, group=layer.scheme.group)
         worst = max(worst, float((found - artefact.matrix(layer.name).weight()).abs().max()))
-    return [Check(reader="an independent decoder", what="largest difference of a weight", error=worst, limit=0.0)]
+    return [
+        Check(reader="an independent decoder", what="largest difference of a weight", error=worst, limit=0.0)
+    ]

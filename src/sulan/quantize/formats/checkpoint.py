@@ -81,12 +81,14 @@ def dense(artefact: Artefact) -> Any:
     from accelerate import init_empty_weights
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(artefact.folder, local_files_only=True)
+    config: Any = AutoConfig.from_pretrained(artefact.folder, local_files_only=True)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     with init_empty_weights(include_buffers=False):
         model = AutoModelForCausalLM.from_config(config)
-    state = {f"{layer.name}.weight": artefact.matrix(layer.name).weight() for layer in artefact.description.packed}
+    state = {
+        f"{layer.name}.weight": artefact.matrix(layer.name).weight() for layer in artefact.description.packed
+    }
     state |= {name: tensor.float() for name, tensor in artefact.kept()}
     model.load_state_dict(state, strict=False, assign=True)
     model.tie_weights()

@@ -1,7 +1,7 @@
 """compressed-tensors checkpoints (`pack-quantized`), which transformers, vLLM and SGLang read.
 
-It is what `quantize run` writes where transformers can load it; this export writes it also where only vLLM does (zero points).
-Not covered: packed embeddings.
+It is what `quantize run` writes where transformers can load it; this export writes it also where only vLLM does
+(zero points). Not covered: packed embeddings.
 """
 
 from pathlib import Path
@@ -41,12 +41,14 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
     for layer in artefact.description.packed:
         if layer.scheme is None:
             raise InputError(f"{layer.name} is not packed")
-        own = {part: read(f"{layer.name}.{part}") for part in artefacts.parts(layer.scheme)}
+        own: dict[str, Any] = {part: read(f"{layer.name}.{part}") for part in artefacts.parts(layer.scheme)}
         own["weight_scale"] = own["weight_scale"].float()
         scheme = QuantizationScheme(targets=[layer.name], weights=schemes[layer.name])
-        found = PackedQuantizationCompressor.decompress(own, scheme)["weight"].to(torch.float32)
+        found = torch.as_tensor(PackedQuantizationCompressor.decompress(own, scheme)["weight"]).float()
         worst = max(worst, float((found - artefact.matrix(layer.name).weight()).abs().max()))
-    checks = [Check(reader="compressed-tensors", what="largest difference of a weight", error=worst, limit=0.0)]
+    checks = [
+        Check(reader="compressed-tensors", what="largest difference of a weight", error=worst, limit=0.0)
+    ]
     if artefacts.is_loadable(artefact.description.packed):
         from sulan.models import load
 

@@ -1,12 +1,12 @@
 """GGUF files, as llama.cpp reads them: Q4_0, Q4_1 and Q8_0, for models of Llama's shape.
 
-Blocks of 32 weights. Q4_0: float16 d and 16 bytes, y = d (q - 8), low nibbles weights 0-15, high ones 16-31. Q4_1: d, float16 m
-and 16 bytes, y = d q + m. Q8_0: d and 32 signed bytes, y = d q. A symmetric grid of up to 4 bits in groups of a multiple of 32
-fits Q4_0 without any loss, its sign in d; codes of 2 and 3 bits are stored in 4. Asymmetric grids become Q4_1 with m = -z s,
-which is rounded to float16: half a unit in its last place. 8 bit become Q8_0. Matrices that fit none are stored in float16, and so is what is
-not quantised; the embedding is Q8_0, as in llama.cpp's own files. Rows of queries and keys are permuted as llama.cpp's rotary
-embedding wants them.
-Not covered: other architectures, sentencepiece tokenizers, K and IQ types.
+Blocks of 32 weights. Q4_0: float16 d and 16 bytes, y = d (q - 8), low nibbles weights 0-15, high ones 16-31.
+Q4_1: d, float16 m and 16 bytes, y = d q + m. Q8_0: d and 32 signed bytes, y = d q. A symmetric grid of up to 4
+bits in groups of a multiple of 32 fits Q4_0 without any loss, its sign in d; codes of 2 and 3 bits are stored
+in 4. Asymmetric grids become Q4_1 with m = -z s, which is rounded to float16: half a unit in its last place. 8
+bit become Q8_0. Matrices that fit none are stored in float16, and so is what is not quantised; the embedding is
+Q8_0, as in llama.cpp's own files. Rows of queries and keys are permuted as llama.cpp's rotary embedding wants
+them. Not covered: other architectures, sentencepiece tokenizers, K and IQ types.
 """
 
 import json
@@ -229,7 +229,9 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
         tensor = stored[f"{named(layer.name)}.weight"]
         matrix, own = artefact.matrix(layer.name), layer.name.rpartition(".")[2]
         expected = (permuted(matrix, turned[own]) if own in turned else matrix).weight()
-        found = torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(numpy.float32))
+        found = torch.from_numpy(
+            gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(numpy.float32)
+        )
         span = float(matrix.scale.float().abs().max()) or 1.0
         worst = max(worst, float((found - expected).abs().max()) / span)
     exact = all(layer.scheme and layer.scheme.symmetric for layer in artefact.description.packed)

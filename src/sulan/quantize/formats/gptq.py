@@ -1,11 +1,11 @@
 """GPTQ checkpoints, as AutoGPTQ wrote them first and GPTQModel, vLLM and SGLang read them.
 
-For a matrix [rows, columns] of b bits in groups of g: `qweight` int32 [columns b / 32, rows], codes down a column of the
-transposed matrix as one dense stream; `scales` float16 [groups, rows]; `qzeros` int32 [groups, rows b / 32] with the zero
-points; `g_idx` int32 [columns], the group of every column. Version 1 stores zero points minus one, which a zero point of 0
-cannot be: such a checkpoint is written as version 2 (`checkpoint_format: gptq_v2`), which stores them as they are. A scale
-may be negative.
-Not covered: 3-bit rows that are no multiple of 32, for which readers differ.
+For a matrix [rows, columns] of b bits in groups of g: `qweight` int32 [columns b / 32, rows], codes down a
+column of the transposed matrix as one dense stream; `scales` float16 [groups, rows]; `qzeros` int32 [groups,
+rows b / 32] with the zero points; `g_idx` int32 [columns], the group of every column. Version 1 stores zero
+points minus one, which a zero point of 0 cannot be: such a checkpoint is written as version 2
+(`checkpoint_format: gptq_v2`), which stores them as they are. A scale may be negative. Not covered: 3-bit rows
+that are no multiple of 32, for which readers differ.
 """
 
 from pathlib import Path
@@ -86,7 +86,10 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
     for layer in layers:
         scheme = layer.scheme
         if scheme and (scheme.bits, scheme.group) != (bits, min(groups)):
-            dynamic[f"+:^{layer.name.replace('.', chr(92) + '.')}$"] = {"bits": scheme.bits, "group_size": scheme.group}
+            dynamic[f"+:^{layer.name.replace('.', chr(92) + '.')}$"] = {
+                "bits": scheme.bits,
+                "group_size": scheme.group,
+            }
     config: dict[str, Any] = {
         "quant_method": "gptq",
         "bits": bits,
@@ -97,7 +100,9 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
     }
     if dynamic:
         config["dynamic"] = dynamic
-        notes.append(f"{len(dynamic)} matrices differ in bits or group: GPTQModel and vLLM read that from `dynamic`")
+        notes.append(
+            f"{len(dynamic)} matrices differ in bits or group: GPTQModel and vLLM read that from `dynamic`"
+        )
     if version == 2:
         notes.append("zero points of 0 are written as gptq_v2, which readers older than 2024 do not know")
     checkpoint.write(artefact, folder, stored, config)
@@ -115,5 +120,7 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
         own = {part: read(f"{layer.name}.{part}") for part in ("qweight", "qzeros", "scales", "g_idx")}
         found = decoded(own, bits=layer.scheme.bits, version=version)
         worst = max(worst, float((found - artefact.matrix(layer.name).weight()).abs().max()))
-    checks = [Check(reader="an independent decoder", what="largest difference of a weight", error=worst, limit=0.0)]
+    checks = [
+        Check(reader="an independent decoder", what="largest difference of a weight", error=worst, limit=0.0)
+    ]
     return checks + checkpoint.through_auto_round(artefact, folder)

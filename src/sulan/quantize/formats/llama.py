@@ -1,12 +1,13 @@
 """llama.cpp as a reader of GGUF files: predictions compared with ours, decoding timed.
 
-Its server gives the log-probabilities of the likeliest tokens, so perplexities are compared on the positions whose next token
-is among them (nearly all), the same positions for both.
-Not covered: GPUs.
+Its server gives the log-probabilities of the likeliest tokens, so perplexities are compared on the positions
+whose next token is among them (nearly all), the same positions for both. Not covered: GPUs.
 """
 
 import secrets
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,9 @@ def server(path: Path, *, context: int = 512) -> Any:
     InputError
         llama.cpp cannot load the file.
     """
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise MissingExtra("xllamacpp", extra="gguf") from error
+    if find_spec("xllamacpp") is None:
+        raise MissingExtra("xllamacpp", extra="gguf")
+    xllamacpp = import_module("xllamacpp")  # compiled, without types
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context
@@ -96,7 +96,14 @@ def likeliest_of(found: Any) -> dict[int, float]:
 
 def tokens_per_second(running: Any, prompt: list[int], count: int) -> float:
     """Decode greedily and return tokens a second, the prompt left out."""
-    body = {"prompt": prompt, "max_tokens": count, "n_predict": count, "temperature": 0.0, "ignore_eos": True, "cache_prompt": False}
+    body = {
+        "prompt": prompt,
+        "max_tokens": count,
+        "n_predict": count,
+        "temperature": 0.0,
+        "ignore_eos": True,
+        "cache_prompt": False,
+    }
     start = time.perf_counter()
     found = running.handle_completions(body)
     wall = time.perf_counter() - start

@@ -1,10 +1,11 @@
 """ONNX files for ONNX Runtime: `MatMulNBits` with 2, 4 or 8 bits and a key-value cache, for models of Llama's shape.
 
-`MatMulNBits` holds B uint8 [rows, blocks, bytes], codes low bits first, scales float32 [rows blocks] and a zero point of
-2^(b-1) where none is given. Its blocks are powers of two from 16 to 256: a larger group repeats its scale. 3-bit codes are stored in 4
-bits, which changes no value. The embedding is packed at 8 bit and serves as the head as well where the two are tied, from one copy in
-the file. Activations are rounded to 8 bit inside the product (accuracy level 4), which is what makes it fast on a CPU.
-Not covered: other architectures, batches, files above 2 GB.
+`MatMulNBits` holds B uint8 [rows, blocks, bytes], codes low bits first, scales float32 [rows blocks] and a zero
+point of 2^(b-1) where none is given. Its blocks are powers of two from 16 to 256: a larger group repeats its
+scale. 3-bit codes are stored in 4 bits, which changes no value. The embedding is packed at 8 bit and serves as
+the head as well where the two are tied, from one copy in the file. Activations are rounded to 8 bit inside the
+product (accuracy level 4), which is what makes it fast on a CPU. Not covered: other architectures, batches,
+files above 2 GB.
 """
 
 import json
@@ -57,7 +58,13 @@ def arrays(matrix: Quantised) -> tuple[dict[str, numpy.ndarray], dict[str, int]]
     if not scheme.symmetric:
         zeros = packing.pack(matrix.zero.repeat_interleave(repeats, 1), bits).numpy().view(numpy.uint8)
         found["zero_points"] = numpy.ascontiguousarray(zeros[:, : -(-count * bits // 8)]).reshape(-1)
-    return found, {"K": columns, "N": rows, "bits": bits, "block_size": block, "accuracy_level": ACCURACY_LEVEL}
+    return found, {
+        "K": columns,
+        "N": rows,
+        "bits": bits,
+        "block_size": block,
+        "accuracy_level": ACCURACY_LEVEL,
+    }
 
 
 class _Graph:
@@ -75,8 +82,12 @@ class _Graph:
         self.constants.append(self._arrays.from_array(numpy.ascontiguousarray(value), name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], domain: str = "", **attributes: Any) -> str:
-        made = self._helper.make_node(kind, list(inputs), list(outputs), outputs[0], domain=domain, **attributes)
+    def node(
+        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], domain: str = "", **attributes: Any
+    ) -> str:
+        made = self._helper.make_node(
+            kind, list(inputs), list(outputs), outputs[0], domain=domain, **attributes
+        )
         self.nodes.append(made)
         return outputs[0]
 
@@ -105,7 +116,9 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "tokens"])]
     inputs.append(helper.make_tensor_value_info("last", TensorProto.INT32, [1]))
     inputs.append(helper.make_tensor_value_info("total", TensorProto.INT32, []))
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, "tokens", config["vocab_size"]])]
+    outputs = [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, "tokens", config["vocab_size"]])
+    ]
     norm = float(config["rms_norm_eps"])
     for number in range(config["num_hidden_layers"]):
         own = f"model.layers.{number}"
@@ -117,7 +130,8 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
             outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, pairs, "total", head]))
         normed = _norm(graph, f"{own}.input_layernorm", hidden, kept, norm)
         parts = [
-            _linear(graph, artefact, kept, f"{own}.self_attn.{name}", normed) for name in ("q_proj", "k_proj", "v_proj")
+            _linear(graph, artefact, kept, f"{own}.self_attn.{name}", normed)
+            for name in ("q_proj", "k_proj", "v_proj")
         ]
         attended = graph.node(
             "GroupQueryAttention",
@@ -135,7 +149,9 @@ def write(artefact: Artefact, folder: Path) -> list[str]:
         up = _linear(graph, artefact, kept, f"{own}.mlp.up_proj", normed)
         bent = graph.node("Mul", [gate, graph.node("Sigmoid", [gate], [f"{own}.sigmoid"])], [f"{own}.silu"])
         inner = graph.node("Mul", [bent, up], [f"{own}.inner"])
-        hidden = graph.node("Add", [hidden, _linear(graph, artefact, kept, f"{own}.mlp.down_proj", inner)], [f"{own}.out"])
+        hidden = graph.node(
+            "Add", [hidden, _linear(graph, artefact, kept, f"{own}.mlp.down_proj", inner)], [f"{own}.out"]
+        )
     normed = _norm(graph, "model.norm", hidden, kept, norm)
     _head(graph, kept, normed)
     made = helper.make_model(
@@ -163,7 +179,12 @@ def _linear(graph: _Graph, artefact: Artefact, kept: Mapping[str, Any], name: st
 def _norm(graph: _Graph, name: str, value: str, kept: Mapping[str, Any], epsilon: float) -> str:
     weight = graph.constant(f"{name}.weight", kept[f"{name}.weight"].float().numpy())
     return graph.node(
-        "SimplifiedLayerNormalization", [value, weight], [f"{name}.out"], axis=-1, epsilon=epsilon, stash_type=1
+        "SimplifiedLayerNormalization",
+        [value, weight],
+        [f"{name}.out"],
+        axis=-1,
+        epsilon=epsilon,
+        stash_type=1,
     )
 
 
@@ -220,7 +241,10 @@ def _rotary(config: Mapping[str, Any], head: int) -> dict[str, numpy.ndarray]:
     base = rope.get("rope_theta") or config.get("rope_theta", 10000.0)
     speeds = base ** (-numpy.arange(0, head, 2, dtype=numpy.float64) / head)
     angles = numpy.arange(config["max_position_embeddings"])[:, None] * speeds
-    return {"cosines": numpy.cos(angles).astype(numpy.float32), "sines": numpy.sin(angles).astype(numpy.float32)}
+    return {
+        "cosines": numpy.cos(angles).astype(numpy.float32),
+        "sines": numpy.sin(angles).astype(numpy.float32),
+    }
 
 
 class Session:
@@ -246,7 +270,9 @@ class Session:
 
     def logits(self, tokens: Sequence[int] | numpy.ndarray, *, fresh: bool = False) -> numpy.ndarray:
         """Return float32 [tokens, vocabulary] after further tokens; `fresh`: after none before them."""
-        shapes = {entry.name: entry.shape for entry in self._session.get_inputs() if entry.name.startswith("past.")}
+        shapes = {
+            entry.name: entry.shape for entry in self._session.get_inputs() if entry.name.startswith("past.")
+        }
         if fresh or not self._cache:
             self._length = 0
             self._cache = {
@@ -258,10 +284,10 @@ class Session:
             "last": numpy.array([total - 1], numpy.int32),
             "total": numpy.array(total, numpy.int32),
         }
-        logits, *present = self._session.run(None, {**given, **self._cache})
-        self._cache = dict(zip(shapes, present, strict=True))
+        found: Any = self._session.run(None, {**given, **self._cache})
+        self._cache = dict(zip(shapes, found[1:], strict=True))
         self._length = total
-        return logits[0]
+        return found[0][0]
 
 
 def check(artefact: Artefact, folder: Path) -> list[Check]:
@@ -275,12 +301,16 @@ def check(artefact: Artefact, folder: Path) -> list[Check]:
         expected = model(probe[None]).logits[0].numpy()
     session = Session(folder / FILE)
     at_once = session.logits(probe.numpy(), fresh=True)
-    one_by_one = numpy.concatenate([session.logits([int(token)], fresh=number == 0) for number, token in enumerate(probe)])
+    one_by_one = numpy.concatenate(
+        [session.logits([int(token)], fresh=number == 0) for number, token in enumerate(probe)]
+    )
     return [
         Check(
             reader="ONNX Runtime",
             what="largest relative error of one product",
-            error=max(_product_error(artefact.matrix(layer.name)) for layer in artefact.description.packed[:7]),
+            error=max(
+                _product_error(artefact.matrix(layer.name)) for layer in artefact.description.packed[:7]
+            ),
             limit=MATRIX_LIMIT,
         ),
         Check(
