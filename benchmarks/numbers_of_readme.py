@@ -18,6 +18,10 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("keywords.ratio.yake", "keywords {:.1f}x faster than yake"),
         ("model.ratio.sequential", "50 papers {:.1f}x faster than one by one"),
     ),
+    "quantize": (
+        ("smollm2-w2.cpu.ratio.ours", "2 bit in {:.1f}x less CPU time than auto-round"),
+        ("smollm2-w2.kl.ratio.ours", "at {:.2f} of its divergence"),
+    ),
 }
 """Metric of a room's benchmark and how the table says it."""
 

@@ -18,13 +18,6 @@ def test_unpacking_undoes_packing(rows, columns, bits, seed):
     assert torch.equal(packing.unpack(words, bits, columns), codes)
 
 
-@given(st.integers(1, 9), st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_awq_order_undone(rows, words, seed):
-    drawn = numpy.random.default_rng(seed).integers(0, 16, (rows, 8 * words), numpy.uint8)
-    codes = torch.from_numpy(drawn)
-    assert torch.equal(packing.from_awq(packing.awq(codes)), codes)
-
-
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_same_words_as_compressed_tensors(bits):
     helpers = pytest.importorskip("compressed_tensors.compressors.pack_quantized.helpers")

@@ -75,9 +75,3 @@ def awq(codes: Tensor) -> Tensor:
     """
     ordered = codes.unflatten(1, (-1, 8))[..., list(AWQ_ORDER)]
     return pack(ordered.flatten(1), 4)
-
-
-def from_awq(words: Tensor) -> Tensor:
-    """Undo `awq`: int32 [inputs, words] to uint8 [inputs, 8 words]."""
-    inverse = [AWQ_ORDER.index(place) for place in range(8)]
-    return unpack(words, 4, words.shape[1] * 8).unflatten(1, (-1, 8))[..., inverse].flatten(1)

@@ -14,8 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sulan.errors import BrokenArtefact, InputError
 from sulan.quantize import artefact
 from sulan.quantize.blocks import Tuned
@@ -134,11 +132,6 @@ class Work:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"block-{number:05d}.safetensors"
-
-
-def rounded_weight(matrix: Quantised, like: torch.Tensor) -> torch.Tensor:
-    """Return a matrix's weights in the precision and on the device of `like`."""
-    return matrix.weight(like.dtype).to(like.device)
 
 
 def _short(value: object) -> str:

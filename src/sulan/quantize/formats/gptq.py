@@ -21,8 +21,6 @@ from sulan.quantize.artefact import Artefact
 from sulan.quantize.formats import Check, checkpoint
 from sulan.quantize.grid import Quantised
 
-BITS = (2, 3, 4, 8)
-
 
 def tensors(matrix: Quantised, *, version: int) -> dict[str, Tensor]:
     """Return the tensors of one matrix."""
