@@ -187,7 +187,6 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
     )
     _write(job, folder, checkpoint, embedding, table)
     tokenizer.save_pretrained(folder)
-    checkpoint.close()
     job.cpu_seconds = time.process_time() - start
     return job
 

@@ -7,10 +7,8 @@ name weights otherwise than the model does (fused experts of some mixtures).
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +53,6 @@ class Checkpoint:
         if getattr(self.config, "quantization_config", None):
             raise InputError(f"{folder} is quantised already", hint="name the model that it was made from")
         self._files = _files(folder)
-        self._handles: dict[Path, Any] = {}
-        self._open = ExitStack()
         self.skeleton = self._skeleton()
 
     def _skeleton(self) -> PreTrainedModel:
@@ -88,7 +84,7 @@ class Checkpoint:
         """
         if name not in self._files:
             raise BrokenArtefact(f"{self.folder} has no usable weights for {name}")
-        tensor = self._handle(self._files[name])(name)
+        tensor = _read(self._files[name], name)
         if tensor.is_floating_point():
             low, high = torch.aminmax(tensor)
             if not (torch.isfinite(low) and torch.isfinite(high)):
@@ -122,15 +118,6 @@ class Checkpoint:
         """Forget the weights of a part of the skeleton."""
         for name, parameter in list(module.named_parameters()):
             _assign(module, name, torch.empty_like(parameter, device="meta"))
-
-    def close(self) -> None:
-        """Close the files."""
-        self._open.close()
-
-    def _handle(self, path: Path) -> Any:
-        if path not in self._handles:
-            self._handles[path] = _reader(path, self._open)
-        return self._handles[path]
 
 
 def blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
@@ -179,13 +166,15 @@ def _names(path: Path) -> Iterator[str]:
         raise BrokenArtefact(f"{path} is damaged: {error}") from error
 
 
-def _reader(path: Path, stack: ExitStack) -> Any:
+def _read(path: Path, name: str) -> Tensor:
+    """Read one tensor; the file is closed again, so that what is mapped of it goes with the tensor."""
     from safetensors import SafetensorError, safe_open
 
     if path.suffix == ".bin":
-        return torch.load(path, map_location="cpu", mmap=True, weights_only=True).__getitem__
+        return torch.load(path, map_location="cpu", mmap=True, weights_only=True)[name]
     try:
-        return stack.enter_context(safe_open(path, framework="pt")).get_tensor
+        with safe_open(path, framework="pt") as file:
+            return file.get_tensor(name)
     except SafetensorError as error:
         raise BrokenArtefact(f"{path} is damaged: {error}") from error
 

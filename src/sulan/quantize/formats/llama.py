@@ -20,7 +20,7 @@ from sulan.quantize.artefact import Artefact
 from sulan.quantize.formats import Check
 
 LIKELIEST = 2000
-TOKENS = 48
+TOKENS = 200
 PERPLEXITY_LIMIT = 0.01
 
 
@@ -61,7 +61,7 @@ def same_predictions(artefact: Artefact, path: Path, model: Any) -> Check:
     window = texts.windows(Path(texts.HELD_OUT), tokenizer, samples=1, length=TOKENS).tokens[0]
     with torch.inference_mode():
         ours = model(torch.from_numpy(window)[None]).logits[0].log_softmax(-1)
-    running = server(path)
+    running = server(path, context=2 * TOKENS)
     losses: list[tuple[float, float]] = []
     for place in range(8, len(window) - 1):
         body = {

@@ -9,6 +9,7 @@ files above 2 GB.
 """
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy
 import torch
 
 from sulan.errors import InputError, MissingExtra
-from sulan.quantize import grid, packing
+from sulan.quantize import grid, packing, texts
 from sulan.quantize.artefact import Artefact
 from sulan.quantize.formats import Check, checkpoint
 from sulan.quantize.grid import Quantised, Scheme
@@ -28,7 +29,12 @@ LARGEST_BLOCK = 256
 ACCURACY_LEVEL = 4
 EMBEDDING = Scheme(bits=8, group=64)
 MICROSOFT = "com.microsoft"
-MATRIX_LIMIT, LOGITS_LIMIT = 0.01, 0.05
+
+TOKENS = 48
+"""Of held-out text, on which logits are compared. Random tokens would not do: SmolLM2's activations on them are so large in
+places that rounding them to 8 bit moves logits by 11 %, on text by 3 %."""
+
+MATRIX_LIMIT, EXACT_LIMIT, LOGITS_LIMIT = 0.01, 1e-3, 0.05
 
 
 def block_of(group: int) -> int:
@@ -291,41 +297,51 @@ class Session:
 
 
 def check(artefact: Artefact, folder: Path) -> list[Check]:
-    """Run products and the whole file in ONNX Runtime, the file both at once and token by token."""
-    kept = dict(artefact.kept())
+    """Run single products and the whole file in ONNX Runtime: exactly, as it is, at once and token by token."""
+    from sulan.quantize import sources
+
     model = checkpoint.dense(artefact)
-    table = model.get_input_embeddings().weight
-    table.data = embedding(artefact, kept).weight()
-    probe = checkpoint.PROBE % len(table)
+    model.get_input_embeddings().weight.data = embedding(artefact, dict(artefact.kept())).weight()
+    tokenizer = sources.tokenizer(artefact.folder)
+    window = texts.windows(Path(texts.HELD_OUT), tokenizer, samples=1, length=TOKENS).tokens[0]
     with torch.inference_mode():
-        expected = model(probe[None]).logits[0].numpy()
+        expected = model(torch.from_numpy(window)[None]).logits[0].numpy()
+    with tempfile.TemporaryDirectory() as name:
+        exact = Session(_in_float(folder / FILE, Path(name))).logits(window, fresh=True)
     session = Session(folder / FILE)
-    at_once = session.logits(probe.numpy(), fresh=True)
-    one_by_one = numpy.concatenate(
-        [session.logits([int(token)], fresh=number == 0) for number, token in enumerate(probe)]
+    at_once = session.logits(window, fresh=True)
+    one_by_one = [session.logits([int(token)], fresh=number == 0) for number, token in enumerate(window)]
+    product = max(_product_error(artefact.matrix(layer.name)) for layer in artefact.description.packed[:7])
+    compared = (
+        ("logits with activations in float32", exact, EXACT_LIMIT),
+        ("logits of a whole prompt", at_once, LOGITS_LIMIT),
+        ("logits token by token", numpy.concatenate(one_by_one), LOGITS_LIMIT),
     )
     return [
-        Check(
-            reader="ONNX Runtime",
-            what="largest relative error of one product",
-            error=max(
-                _product_error(artefact.matrix(layer.name)) for layer in artefact.description.packed[:7]
-            ),
-            limit=MATRIX_LIMIT,
-        ),
-        Check(
-            reader="ONNX Runtime",
-            what="relative difference of logits, whole prompt",
-            error=_difference(at_once, expected),
-            limit=LOGITS_LIMIT,
-        ),
-        Check(
-            reader="ONNX Runtime",
-            what="relative difference of logits, token by token",
-            error=_difference(one_by_one, expected),
-            limit=LOGITS_LIMIT,
+        Check(reader="ONNX Runtime", what="relative error of one product", error=product, limit=MATRIX_LIMIT),
+        *(
+            Check(
+                reader="ONNX Runtime",
+                what=f"relative difference of {what}",
+                error=_difference(found, expected),
+                limit=limit,
+            )
+            for what, found, limit in compared
         ),
     ]
+
+
+def _in_float(path: Path, folder: Path) -> Path:
+    """Write the same file with products that leave activations in float32: what is stored shows exactly."""
+    import onnx
+
+    made = onnx.load_model(path)
+    for node in made.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "accuracy_level":
+                attribute.i = 0
+    onnx.save_model(made, folder / FILE)
+    return folder / FILE
 
 
 def _difference(found: numpy.ndarray, expected: numpy.ndarray) -> float:
