@@ -34,8 +34,7 @@ def measure(
         Held-out text: a corpus, a text or JSON Lines file, or `python-held-out`, a quarter of the language
         reference that comes with Python, which `--calibration python` leaves out.
     windows
-        Sequences that are compared. Default: with `sequence_length` 20,480 tokens, where the interval of the
-        mean divergence is a few percent wide.
+        Sequences that are compared; with `sequence_length`, 20,480 tokens by default.
     sequence_length
         Tokens of a sequence.
     baselines

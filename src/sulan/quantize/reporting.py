@@ -23,9 +23,11 @@ def of_run(job: Job) -> Report:
             f"transformers does not read this packed layout: {DENSE} holds the same values unpacked, "
             f"{PACKED} is the small file"
         )
-    if any(block.steps and not block.kept for block in job.blocks):
-        number = sum(1 for block in job.blocks if block.steps and not block.kept)
-        notes.append(f"{number} blocks were not improved by tuning and keep their start")
+    unimproved = sum(1 for block in job.blocks if block.steps and not block.kept)
+    if unimproved:
+        notes.append(
+            f"tuning did not improve {unimproved} of {len(job.blocks)} blocks: they keep their start"
+        )
     rows = [_row(number, block) for number, block in enumerate(job.blocks)]
     summary: dict[str, Cell] = {
         "teacher": description.teacher,

@@ -10,7 +10,6 @@ matrices; each bit width costs one more multiplication a matrix. The whole model
 interactions between matrices.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,9 +26,7 @@ from sulan.runs.progress import progress
 BITS = (2, 3, 4, 8)
 
 TOKENS = 1024
-"""Calibration tokens used; on SmolLM2 twice as many change the order of few matrices."""
-
-_log = logging.getLogger(__name__)
+"""Calibration tokens used: a backward pass of the whole model for every window of them is what this costs."""
 
 
 def measure(
