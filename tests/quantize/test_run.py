@@ -109,13 +109,13 @@ def killed_after(words: list[str], wait_for: Path, *, more: float) -> int:
 @pytest.mark.parametrize("more", [0.0, 0.15], ids=["between blocks", "within a block"])
 def test_a_killed_run_resumes_to_the_same_bytes(more, tmp_path):
     model = llama(tmp_path / "model", layers=3)
-    tuning = Tuning(samples=6, sequence_length=48, steps=60, batch=2)
+    tuning = Tuning(samples=6, sequence_length=48, steps=30, batch=2)
     whole = made(tmp_path / "whole", model, tuning=tuning)
     out = tmp_path / "out"
     words = [
         sys.executable, "-m", "sulan", "quantize", "run", str(model), "--out", str(out), "--bits", "2",
         "--group-size", "32", "--recipe", "light", "--calibration", "python", "--samples", "6",
-        "--sequence-length", "48", "--steps", "60", "--batch", "2",
+        "--sequence-length", "48", "--steps", "30", "--batch", "2",
     ]  # fmt: skip
     first = tmp_path / ".out.work" / "block-00000.safetensors"
     assert killed_after(words, first, more=more) == -signal.SIGKILL
