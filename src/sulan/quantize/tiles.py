@@ -1,8 +1,7 @@
 """Row tiles: work on a large matrix in pieces that stay in a core's second-level cache.
 
-Elementwise work in eager torch reads and writes memory once per operation; on tiles of this size it is the
-cache that is read and written, which makes twenty operations in a row about as fast as one compiled pass,
-without a compiler. On a GPU, where launching costs more, a tile is the whole matrix.
+Elementwise work in eager torch reads and writes memory once per operation; on tiles of this size it is the cache
+that is read and written. On a GPU, where launching costs more, a tile is the whole matrix.
 """
 
 from collections.abc import Iterator
