@@ -37,7 +37,7 @@ def test_commands_of_a_page_work_one_after_another(page: Path, tmp_path: Path) -
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=120,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
