@@ -29,7 +29,6 @@ from transformers import PreTrainedModel
 from sulan.errors import InputError
 from sulan.models import head, packed, tokens
 from sulan.models.loading import LanguageModel
-from sulan.models.loading import context as context_of
 
 Way = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
@@ -142,7 +141,7 @@ def score(
     if not 1 <= length <= language_model.context:
         raise InputError(f"context {length} is not within 1 to {language_model.context}, the model's")
     model = language_model.model
-    way = _way(model)
+    way = _way(model, language_model.context)
     budget = tokens_per_batch if way == "packed" else 1
     waiting: deque[_Document] = deque()
     batch = _Batch()
@@ -268,21 +267,19 @@ def _forward(
     return found.first(count)
 
 
-def _way(model: PreTrainedModel) -> Way:
+def _way(model: PreTrainedModel, context: int) -> Way:
     """Return the fastest way through a model that says what the plain one says; found out once a model."""
     if model not in _ways:
-        _ways[model] = _try_ways(model)
+        _ways[model] = _try_ways(model, context)
     return _ways[model]
 
 
-def _try_ways(model: PreTrainedModel) -> Way:
+def _try_ways(model: PreTrainedModel, context: int) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
     first, second, third = PROBE
-    second = min(
-        second, context_of(model) // 3
-    )  # learned positions end with the context, even for all in one
-    lengths = [first, second, min(third, context_of(model) - first - second)]
+    second = min(second, context // 3)  # learned positions end with the context, even for all in one
+    lengths = [first, second, min(third, context - first - second)]
     inputs = [draw.integers(0, size, length) for length in lengths]
     targets = [draw.integers(0, size, length) for length in lengths]
     plain = [
