@@ -61,9 +61,10 @@ types: $(VENV)/.all
 layers: $(VENV)/.all
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.all  ## Measure the digest room beside its peers.
+bench: $(VENV)/.all  ## Measure the rooms beside their peers.
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/digest.py
+	$(BIN)/python benchmarks/neurons.py
 
 docs: $(VENV)/.all  ## Regenerate what is generated in the docs and in README.
 	$(BIN)/cog -P -r README.md docs/*.md

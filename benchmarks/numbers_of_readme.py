@@ -18,6 +18,9 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("keywords.ratio.yake", "keywords {:.1f}x faster than yake"),
         ("model.ratio.sequential", "50 papers {:.1f}x faster than one by one"),
     ),
+    "neurons": (
+        ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
+    ),
 }
 """Metric of a room's benchmark and how the table says it."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     # The tests run in one process a core already; torch's threads would wait for one another in spin loops.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # No test asks the Hub; a name that is nowhere is then nowhere, with or without a network.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     # A shell that starts the tests in the background has them ignore Ctrl-C, and the processes that tests start
     # and interrupt would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,5 +1,7 @@
 """Choices are scored as one would by hand, and as lm-eval does."""
 
+from typing import Any
+
 import numpy
 import pytest
 import torch
@@ -61,7 +63,7 @@ def test_a_pair_is_its_text_cut_in_two(context: str, continuation: str) -> None:
     row = encoding.pair(TOKENIZER, context, continuation)
     assert 0 < row.start < len(row.tokens)
     tokens = row.tokens if row.tokens[0] != TOKENIZER.bos_token_id else row.tokens[1:]
-    assert TOKENIZER.decode(tokens) == context + continuation
+    assert TOKENIZER.decode(list(tokens)) == context + continuation
 
 
 def test_special_tokens_inside_texts_are_letters() -> None:
@@ -73,8 +75,9 @@ def test_special_tokens_inside_texts_are_letters() -> None:
 def test_greedy_continuations_are_known_as_such() -> None:
     model = MODELS["opt"]
     prompt = list(encoding.prompt(TOKENIZER, "The cat"))
-    made = model.model.generate(torch.tensor([prompt]), max_new_tokens=1, do_sample=False, pad_token_id=0)
-    word = TOKENIZER.decode(made[0, len(prompt) :])
+    body: Any = model.model
+    made = body.generate(torch.tensor([prompt]), max_new_tokens=1, do_sample=False, pad_token_id=0)
+    word = str(TOKENIZER.decode(made[0, len(prompt) :]))
     one, other = choices.loglikelihoods(model, [("The cat", word), ("The cat", " log")])
     assert one.greedy
     assert not other.greedy

@@ -1,5 +1,7 @@
 """A text depends on its prompt, its id and the seed, and is what transformers writes."""
 
+from typing import Any
+
 import numpy
 import pytest
 import torch
@@ -15,15 +17,17 @@ from sulan.models import LanguageModel, tiny
 PROMPTS = {f"p{place}": "The cat sat on " * (place % 4) + "a dog " * (place % 7) for place in range(20)}
 
 
-def written(model: LanguageModel, **options) -> list[Generation]:
-    return list(generate(model, options.pop("prompts", PROMPTS), **{"max_tokens": 12, **options}))
+def written(model: LanguageModel, **options: Any) -> list[Generation]:
+    arguments: dict[str, Any] = {"max_tokens": 12, **options}
+    return list(generate(model, arguments.pop("prompts", PROMPTS), **arguments))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_greedy_text_is_that_of_transformers(name: str) -> None:
+    model: Any = MODELS[name].model
     for each in written(MODELS[name], batch=7):
         ids = torch.tensor([encoding.prompt(TOKENIZER, PROMPTS[each.id])[-(CONTEXT - 12) :]])
-        peer = MODELS[name].model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)
+        peer = model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)
         assert list(each.tokens) == peer[0, ids.shape[1] :].tolist()
         assert each.dropped == max(0, len(encoding.prompt(TOKENIZER, PROMPTS[each.id])) - CONTEXT + 12)
 
@@ -52,7 +56,7 @@ def test_stop_strings_cut_the_text_also_where_they_span_tokens() -> None:
         assert cut.finish == "stop"
         assert cut.text == text[: text.index(stop)]
         assert cut.tokens == free.tokens[: len(cut.tokens)]
-        shorter = TOKENIZER.decode(cut.tokens[:-1])
+        shorter = TOKENIZER.decode(list(cut.tokens[:-1]))
         assert stop not in shorter  # it stopped as soon as it could
 
 

@@ -32,7 +32,7 @@ def read(room: str) -> dict[str, Any]:
     return tomllib.loads(recipe(room).read_text())
 
 
-def sulan(*words: str, folder: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def sulan(*words: str, folder: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, with a home of its own and no network."""
     environment = {
         **os.environ,

@@ -30,7 +30,10 @@ ROOMS = rooms()
 BUILT = [name for name, room in ROOMS.items() if room.verbs]
 VERBS = [f"{name} {verb}" for name in BUILT for verb in ROOMS[name].verbs]
 
-pytestmark = pytest.mark.xdist_group("rooms")
+pytestmark = [
+    pytest.mark.xdist_group("rooms"),
+    pytest.mark.timeout(600),  # whichever test comes first waits for the recipes of all rooms
+]
 
 
 @pytest.fixture(scope="session")

@@ -279,7 +279,9 @@ def _try_ways(model: PreTrainedModel) -> Way:
     size = head.vocabulary(model)
     draw = np.random.default_rng(0)
     first, second, third = PROBE
-    second = min(second, context_of(model) // 3)  # learned positions end with the context, even for all in one
+    second = min(
+        second, context_of(model) // 3
+    )  # learned positions end with the context, even for all in one
     lengths = [first, second, min(third, context_of(model) - first - second)]
     inputs = [draw.integers(0, size, length) for length in lengths]
     targets = [draw.integers(0, size, length) for length in lengths]

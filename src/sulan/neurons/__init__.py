@@ -1,12 +1,31 @@
-"""Find dead, n-gram and positional neurons of a language model.
+"""Neurons of a language model: dead ones, detectors of tokens and n-grams, and those that mark positions.
 
-Paper: Neurons in Large Language Models: Dead, N-gram, Positional, arXiv 2309.04827.
+Neurons in Large Language Models: Dead, N-gram, Positional, arXiv 2309.04827.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan neurons plant --out planted
+    sulan neurons scan planted/model --data planted/corpus --out counters
+    sulan neurons classify counters --out classes
+    sulan neurons report classes --out page
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.neurons.ablate import ablate
+    from sulan.neurons.classify import classify
+    from sulan.neurons.compare import compare
+    from sulan.neurons.merge import merge
+    from sulan.neurons.plant import plant
+    from sulan.neurons.prune import prune
+    from sulan.neurons.report import report
+    from sulan.neurons.scan import scan
+    from sulan.neurons.show import show
+    from sulan.neurons.train import train
+
+__all__ = ["ablate", "classify", "compare", "merge", "plant", "prune", "report", "scan", "show", "train"]
 
 room(__name__)
