@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy
 import torch
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from sulan.errors import BrokenArtefact, InputError
 from sulan.evaluation import encoding
 from sulan.evaluation.encoding import Row
-from sulan.models import LanguageModel
+from sulan.evaluation.order import in_order
+from sulan.models import LanguageModel, head
 from sulan.runs.progress import progress
 
 Rule = Literal["sum", "token", "byte", "unconditional"]
@@ -32,8 +33,6 @@ _POOL = 4096
 
 _LOGITS = 1 << 26
 """Most logits of one pass: 256 MB in float32."""
-
-_Thing = TypeVar("_Thing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +122,8 @@ def choose(
     Raises
     ------
     InputError
-        No item; an item without choices, with an empty or over-long one, or with an answer that is none of
-        them; two items with one id. The message names the item.
+        No item; an item without choices, with an empty one, or with an answer that is none of them; two items
+        with one id (the message names the item); a choice that is longer than the model's context.
     BrokenArtefact
         The model gives a choice no finite probability.
     """
@@ -183,9 +182,8 @@ def loglikelihoods(
         The model gives a continuation no finite probability.
     """
     total = len(pairs) if isinstance(pairs, Sequence) else None
-    for pool in _pools(progress(pairs, label=label, total=total)):
-        rows = [_fitting(language_model, *pair) for pair in pool]
-        yield from _score(language_model, rows, tokens_per_batch=tokens_per_batch)
+    scored = _scored(language_model, pairs, tokens_per_batch=tokens_per_batch)
+    yield from in_order(progress(scored, label=label, total=total))
 
 
 def _check(items: Sequence[Item]) -> None:
@@ -216,14 +214,25 @@ def _chosen(item: Item, found: Sequence[Continuation], free: Sequence[Continuati
     return Chosen(id=item.id, answer=item.answer, scores=scores)
 
 
-def _pools(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
-    iterator = iter(things)
+def _scored(
+    language_model: LanguageModel, pairs: Iterable[tuple[str, str]], *, tokens_per_batch: int
+) -> Iterator[tuple[int, Continuation]]:
+    """Yield pairs' places and scores, pass by pass."""
+    iterator, begin = iter(pairs), 0
     while pool := list(islice(iterator, _POOL)):
-        yield pool
+        rows = [
+            _fitting(language_model, row, continuation)
+            for (_, continuation), row in zip(
+                pool, encoding.pairs(language_model.tokenizer, pool), strict=True
+            )
+        ]
+        for batch, first in _batches(language_model, rows, tokens_per_batch=tokens_per_batch):
+            for place, found in _pass(language_model, rows, batch, first=first):
+                yield begin + place, found
+        begin += len(pool)
 
 
-def _fitting(language_model: LanguageModel, context: str, continuation: str) -> Row:
-    row = encoding.pair(language_model.tokenizer, context, continuation)
+def _fitting(language_model: LanguageModel, row: Row, continuation: str) -> Row:
     room = language_model.context
     if len(row.tokens) - row.start > room:
         raise InputError(
@@ -234,14 +243,14 @@ def _fitting(language_model: LanguageModel, context: str, continuation: str) -> 
     return Row(tokens=row.tokens[cut:], start=row.start - cut)
 
 
-def _score(
+def _batches(
     language_model: LanguageModel, rows: Sequence[Row], *, tokens_per_batch: int
-) -> Iterator[Continuation]:
+) -> Iterator[tuple[dict[tuple[int, ...], list[int]], int]]:
+    """Yield what is read in one pass with the rows that read it, and the first position that needs logits."""
     sharing: dict[tuple[int, ...], list[int]] = {}
     for place, row in enumerate(rows):
         sharing.setdefault(row.tokens[:-1], []).append(place)
-    found: dict[int, Continuation] = {}
-    vocabulary = language_model.model.config.get_text_config().vocab_size
+    vocabulary = head.vocabulary(language_model.model)
     # Sorted by what is read and by where the continuation begins, so that a batch has little of either to waste.
     order = sorted(sharing, key=lambda read: (len(read), rows[sharing[read][0]].start, read))
     batch: dict[tuple[int, ...], list[int]] = {}
@@ -250,14 +259,12 @@ def _score(
         start = min(rows[place].start for place in sharing[read]) - 1
         size, kept = len(batch) + 1, len(read) - min(first, start)
         if batch and (size * len(read) > tokens_per_batch or size * kept * vocabulary > _LOGITS):
-            found |= _pass(language_model, rows, batch, first=first)
+            yield batch, first
             batch = {}
         first = min(first, start) if batch else start
         batch[read] = sharing[read]
     if batch:
-        found |= _pass(language_model, rows, batch, first=first)
-    for place in range(len(rows)):
-        yield found[place]
+        yield batch, first
 
 
 @torch.inference_mode()
@@ -267,7 +274,7 @@ def _pass(
     batch: Mapping[tuple[int, ...], Sequence[int]],
     *,
     first: int,
-) -> dict[int, Continuation]:
+) -> list[tuple[int, Continuation]]:
     """Score the continuations that follow what is read; logits are made from position `first` on.
 
     Padding stands at the right, where a causal model's earlier positions do not see it.
@@ -279,7 +286,7 @@ def _pass(
         read[number, : len(tokens)] = torch.tensor(tokens)
     kept = torch.arange(first, longest, device=model.device)
     logits = model(read.to(model.device), use_cache=False, logits_to_keep=kept).logits
-    found: dict[int, Continuation] = {}
+    found = []
     for number, places in enumerate(batch.values()):
         for place in places:
             row = rows[place]
@@ -293,5 +300,6 @@ def _pass(
                     hint="load the model in float32",
                 )
             greedy = bool((mine.argmax(1) == targets).all())
-            found[place] = Continuation(loglikelihood=value, tokens=len(targets), greedy=greedy)
+            made = Continuation(loglikelihood=value, tokens=len(targets), greedy=greedy)
+            found.append((place, made))
     return found
