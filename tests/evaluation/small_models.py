@@ -2,6 +2,7 @@
 
 from transformers import PreTrainedModel
 
+from sulan.evaluation import encoding
 from sulan.models import LanguageModel, tiny
 
 TEXTS = (
@@ -28,3 +29,7 @@ MODELS = {
     "opt": language_model(tiny.opt(context=CONTEXT, seed=2)),
     "phi": language_model(tiny.phi(context=CONTEXT, seed=3)),
 }
+
+
+def prompt(text: str) -> tuple[int, ...]:
+    return next(encoding.prompts(TOKENIZER, [text]))

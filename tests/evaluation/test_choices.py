@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.small_models import CONTEXT, MODELS, TOKENIZER, language_model
+from evaluation.small_models import CONTEXT, MODELS, TOKENIZER, language_model, prompt
 from sulan.errors import BrokenArtefact, InputError
 from sulan.evaluation import choices, encoding
 from sulan.evaluation.choices import Item
@@ -35,6 +35,10 @@ ITEMS = [
 ]
 
 
+def pair(context: str, continuation: str) -> encoding.Row:
+    return next(encoding.pairs(TOKENIZER, [(context, continuation)]))
+
+
 def by_hand(model: torch.nn.Module, tokens: list[int], start: int) -> tuple[float, bool]:
     logs = model(torch.tensor([tokens[:-1]])).logits[0].double().log_softmax(1)
     wanted = tokens[start:]
@@ -49,7 +53,7 @@ def test_equals_a_pass_by_hand_whatever_the_batch(name: str, tokens_per_batch: i
     model = MODELS[name]
     found = list(choices.loglikelihoods(model, PAIRS, tokens_per_batch=tokens_per_batch))
     for (context, continuation), each in zip(PAIRS, found, strict=True):
-        row = encoding.pair(TOKENIZER, context, continuation)
+        row = pair(context, continuation)
         cut = max(0, len(row.tokens) - 1 - CONTEXT)
         expected, greedy = by_hand(model.model, list(row.tokens[cut:]), row.start - cut)
         assert each.loglikelihood == pytest.approx(expected, abs=1e-4)
@@ -60,24 +64,24 @@ def test_equals_a_pass_by_hand_whatever_the_batch(name: str, tokens_per_batch: i
 @settings(max_examples=100, deadline=None)
 @given(context=st.text(max_size=12), continuation=st.text(min_size=1, max_size=12))
 def test_a_pair_is_its_text_cut_in_two(context: str, continuation: str) -> None:
-    row = encoding.pair(TOKENIZER, context, continuation)
+    row = pair(context, continuation)
     assert 0 < row.start < len(row.tokens)
     tokens = row.tokens if row.tokens[0] != TOKENIZER.bos_token_id else row.tokens[1:]
     assert TOKENIZER.decode(list(tokens)) == context + continuation
 
 
 def test_special_tokens_inside_texts_are_letters() -> None:
-    row = encoding.pair(TOKENIZER, "a <|endoftext|>", " b<|endoftext|>")
+    row = pair("a <|endoftext|>", " b<|endoftext|>")
     assert TOKENIZER.eos_token_id not in row.tokens
-    assert TOKENIZER.eos_token_id not in encoding.prompt(TOKENIZER, "<|endoftext|>")
+    assert TOKENIZER.eos_token_id not in prompt("<|endoftext|>")
 
 
 def test_greedy_continuations_are_known_as_such() -> None:
     model = MODELS["opt"]
-    prompt = list(encoding.prompt(TOKENIZER, "The cat"))
+    before = prompt("The cat")
     body: Any = model.model
-    made = body.generate(torch.tensor([prompt]), max_new_tokens=1, do_sample=False, pad_token_id=0)
-    word = str(TOKENIZER.decode(made[0, len(prompt) :]))
+    made = body.generate(torch.tensor([before]), max_new_tokens=1, do_sample=False, pad_token_id=0)
+    word = str(TOKENIZER.decode(made[0, len(before) :]))
     one, other = choices.loglikelihoods(model, [("The cat", word), ("The cat", " log")])
     assert one.greedy
     assert not other.greedy
@@ -113,7 +117,7 @@ def test_a_model_that_learnt_the_answers_gives_them(name: str) -> None:
     build = {"llama": tiny.llama, "opt": tiny.opt, "phi": tiny.phi}[name]
     model = build(context=CONTEXT, seed=5).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    rows = [encoding.pair(TOKENIZER, item.context, f" {item.choices[item.answer or 0]}") for item in asked]
+    rows = [pair(item.context, f" {item.choices[item.answer or 0]}") for item in asked]
     for _ in range(60):
         for row in rows:
             ids = torch.tensor([row.tokens])
@@ -134,6 +138,7 @@ def test_a_model_that_learnt_the_answers_gives_them(name: str) -> None:
         ([Item(id="q", context="a", choices=())], "item 'q'"),
         ([Item(id="q", context="a", choices=("a", ""))], "item 'q'"),
         ([Item(id="q", context="a", choices=("a", "b"), answer=2)], "item 'q' has the answer 2"),
+        ([Item(id="q", context="a", choices=("\ud800",))], "not Unicode"),
         ([Item(id="q", context="a", choices=(LONG,))], "context of LlamaForCausalLM holds 64"),
     ],
 )

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.small_models import CONTEXT, MODELS, TOKENIZER, language_model
+from evaluation.small_models import CONTEXT, MODELS, TOKENIZER, language_model, prompt
 from sulan.errors import BrokenArtefact, InputError
-from sulan.evaluation import encoding, generation
+from sulan.evaluation import generation
 from sulan.evaluation.generation import Generation, Sampling, generate
 from sulan.models import LanguageModel, tiny
 
@@ -26,10 +26,10 @@ def written(model: LanguageModel, **options: Any) -> list[Generation]:
 def test_greedy_text_is_that_of_transformers(name: str) -> None:
     model: Any = MODELS[name].model
     for each in written(MODELS[name], batch=7):
-        ids = torch.tensor([encoding.prompt(TOKENIZER, PROMPTS[each.id])[-(CONTEXT - 12) :]])
+        ids = torch.tensor([prompt(PROMPTS[each.id])[-(CONTEXT - 12) :]])
         peer = model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=0)
         assert list(each.tokens) == peer[0, ids.shape[1] :].tolist()
-        assert each.dropped == max(0, len(encoding.prompt(TOKENIZER, PROMPTS[each.id])) - CONTEXT + 12)
+        assert each.dropped == max(0, len(prompt(PROMPTS[each.id])) - CONTEXT + 12)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -70,7 +70,7 @@ def test_the_end_of_text_ends_and_is_not_shown() -> None:
 
 
 def test_tokens_can_be_prompts() -> None:
-    tokens = encoding.prompt(TOKENIZER, "The cat sat on ")
+    tokens = prompt("The cat sat on ")
     one, other = written(MODELS["phi"], prompts={"a": "The cat sat on ", "b": tokens})
     assert one.tokens == other.tokens
 

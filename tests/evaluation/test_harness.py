@@ -91,6 +91,11 @@ def by_lm_eval(folder: Path, name: str) -> Mapping[str, Any]:
     return evaluate(lm=peer, task_dict=loaded, bootstrap_iters=0)
 
 
+def asked(item: Mapping[str, Any]) -> list[str]:
+    """The prompts of an item, few-shot examples included."""
+    return [arguments[0] for arguments in item["arguments"]]
+
+
 @pytest.mark.parametrize("name", ["llama", "phi"])
 def test_same_numbers_as_lm_evals_own_model(tasks: Path, name: str) -> None:
     results = {each.task: each for each in harness.run(MODELS[name], tasks)}

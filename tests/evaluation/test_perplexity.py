@@ -88,6 +88,8 @@ def test_documents_are_streamed() -> None:
 def test_nothing_to_score_and_no_finite_score_cost_one_line() -> None:
     with pytest.raises(InputError, match="none of the 2 documents"):
         perplexity(MODELS["llama"], ["", ""])
+    with pytest.raises(InputError, match="not Unicode"):
+        perplexity(MODELS["llama"], ["\ud800"])
     broken = tiny.llama(context=CONTEXT)
     with torch.no_grad():
         broken.model.norm.weight[0] = numpy.nan

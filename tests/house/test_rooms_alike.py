@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,19 +28,39 @@ from sulan.papers.room import rooms
 from sulan.runs import fingerprints, record
 
 ROOMS = rooms()
-BUILT = [name for name, room in ROOMS.items() if room.verbs]
-VERBS = [f"{name} {verb}" for name in BUILT for verb in ROOMS[name].verbs]
+VERBS = [f"{name} {verb}" for name, room in ROOMS.items() for verb in room.verbs]
 
-pytestmark = [
-    pytest.mark.xdist_group("rooms"),
-    pytest.mark.timeout(600),  # whichever test comes first waits for the recipes of all rooms
-]
+# Whichever test of a room comes first waits for the room's recipe.
+pytestmark = pytest.mark.timeout(600)
+
+
+def of(words: Iterable[str]) -> list[Any]:
+    """Rooms or verbs as parameters; what belongs to one room runs in one process, which runs its recipe once."""
+    return [
+        pytest.param(each, marks=pytest.mark.xdist_group(f"room {each.split()[0]}"), id=each)
+        for each in words
+    ]
+
+
+BUILT = of(name for name, room in ROOMS.items() if room.verbs)
+
+
+class Recipes(dict[str, Ran]):
+    """Rooms' small recipes, each run when it is first asked for."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        super().__init__()
+        self._factory = factory
+
+    def __missing__(self, name: str) -> Ran:
+        self[name] = small_recipes.run(name, folder=self._factory.mktemp(name))
+        return self[name]
 
 
 @pytest.fixture(scope="session")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ran]:
     """Every built room's small recipe, run."""
-    return {name: small_recipes.run(name, folder=tmp_path_factory.mktemp(name)) for name in BUILT}
+    return Recipes(tmp_path_factory)
 
 
 def flags(step: dict[str, Any]) -> list[str]:
@@ -73,7 +94,7 @@ def is_artefact(folder: Path) -> bool:
     return (folder / "run.json").exists() and not any(folder.glob("*.sqlite*"))
 
 
-@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("name", of(ROOMS))
 def test_package_says_its_paper_and_an_example(name: str) -> None:
     text = ROOMS[name].module.__doc__ or ""
     assert re.search(r"arXiv \d{4}\.\d{5}|own room", text)
@@ -81,7 +102,7 @@ def test_package_says_its_paper_and_an_example(name: str) -> None:
         assert f"    sulan {name} " in text
 
 
-@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("name", of(ROOMS))
 def test_card_is_valid_and_cites_its_claims(name: str) -> None:
     from sulan.papers import card
 
@@ -100,7 +121,7 @@ def test_card_is_valid_and_cites_its_claims(name: str) -> None:
     assert bool(read.command) == bool(ROOMS[name].verbs)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", of(VERBS))
 def test_docstring_covers_every_parameter(verb: str) -> None:
     room, name = verb.split()
     function = ROOMS[room].function(name)
@@ -119,7 +140,7 @@ def test_docstring_covers_every_parameter(verb: str) -> None:
     assert len(parameters(verb)) <= 12, "more than twelve: group them in a dataclass"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", of(VERBS))
 def test_only_the_first_parameters_are_positional(verb: str) -> None:
     kinds = [parameter.kind for parameter in parameters(verb).values()]
     assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) <= 1
@@ -128,13 +149,13 @@ def test_only_the_first_parameters_are_positional(verb: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_small_recipe_works_and_shows_every_verb(name: str, ran: dict[str, Ran]) -> None:
+def test_small_recipe_works_and_shows_every_verb(name: str, ran: Mapping[str, Ran]) -> None:
     assert ran[name].done.returncode == 0, ran[name].done.stderr[-3000:]
     assert {step["run"] for step in ran[name].document["step"]} == {f"{name} {v}" for v in ROOMS[name].verbs}
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_run_records_are_valid(name: str, ran: dict[str, Ran]) -> None:
+def test_run_records_are_valid(name: str, ran: Mapping[str, Ran]) -> None:
     outs = [ran[name].folder / step["out"] for step in ran[name].document["step"] if "out" in step]
     assert outs
     for out in outs:
@@ -146,7 +167,7 @@ def test_run_records_are_valid(name: str, ran: dict[str, Ran]) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_running_again_skips_what_is_complete(name: str, ran: dict[str, Ran]) -> None:
+def test_running_again_skips_what_is_complete(name: str, ran: Mapping[str, Ran]) -> None:
     words = ("run", str(small_recipes.recipe(name)), "--json")
     done = small_recipes.sulan(*words, folder=ran[name].folder)
     assert done.returncode == 0, done.stderr
@@ -156,8 +177,8 @@ def test_running_again_skips_what_is_complete(name: str, ran: dict[str, Ran]) ->
     assert set(outs.values()) == {"skipped: complete"}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_same_seed_same_fingerprint(verb: str, ran: dict[str, Ran]) -> None:
+@pytest.mark.parametrize("verb", of(VERBS))
+def test_same_seed_same_fingerprint(verb: str, ran: Mapping[str, Ran]) -> None:
     example = ran[verb.split()[0]]
     step = example.step(verb)
     if "out" not in step or not is_artefact(example.folder / step["out"]):
@@ -167,8 +188,8 @@ def test_same_seed_same_fingerprint(verb: str, ran: dict[str, Ran]) -> None:
     assert fingerprints.path(example.folder / "again") == fingerprints.path(example.folder / step["out"])
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_missing_input_costs_one_line(verb: str, ran: dict[str, Ran], tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", of(VERBS))
+def test_missing_input_costs_one_line(verb: str, ran: Mapping[str, Ran], tmp_path: Path) -> None:
     example = ran[verb.split()[0]]
     step = example.step(verb)
     inputs = [name for name, p in parameters(verb).items() if "Path" in str(p.annotation) and name != "out"]
@@ -188,8 +209,8 @@ def test_missing_input_costs_one_line(verb: str, ran: dict[str, Ran], tmp_path: 
         assert not (tmp_path / "out" / "run.json").exists()
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_unknown_configuration_key_costs_one_line(verb: str, ran: dict[str, Ran], tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", of(VERBS))
+def test_unknown_configuration_key_costs_one_line(verb: str, ran: Mapping[str, Ran], tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text("no_such_knob = 1\n")
     example = ran[verb.split()[0]]
     words = [*verb.split(), *flags({**example.step(verb), "config": str(tmp_path / "wrong.toml")})]
@@ -199,8 +220,8 @@ def test_unknown_configuration_key_costs_one_line(verb: str, ran: dict[str, Ran]
     assert "no-such-knob" in done.stderr.replace("_", "-")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_kill_leaves_nothing_that_looks_whole(verb: str, ran: dict[str, Ran], tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", of(VERBS))
+def test_kill_leaves_nothing_that_looks_whole(verb: str, ran: Mapping[str, Ran], tmp_path: Path) -> None:
     example = ran[verb.split()[0]]
     step = example.step(verb)
     if "out" not in step or not is_artefact(example.folder / step["out"]):
@@ -246,7 +267,7 @@ class References(HTMLParser):
 
 
 @pytest.mark.parametrize("name", BUILT)
-def test_pages_fetch_nothing_from_a_network(name: str, ran: dict[str, Ran]) -> None:
+def test_pages_fetch_nothing_from_a_network(name: str, ran: Mapping[str, Ran]) -> None:
     pages = [page for page in ran[name].folder.rglob("*.html") if "home" not in page.parts]
     assert pages
     for page in pages:

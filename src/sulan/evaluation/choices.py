@@ -12,16 +12,18 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy
 import torch
 from numpy.typing import NDArray
+from transformers import Cache, DynamicCache
 
 from sulan.errors import BrokenArtefact, InputError
 from sulan.evaluation import encoding
 from sulan.evaluation.encoding import Row
-from sulan.models import LanguageModel
+from sulan.evaluation.order import in_order
+from sulan.models import LanguageModel, head
 from sulan.runs.progress import progress
 
 Rule = Literal["sum", "token", "byte", "unconditional"]
@@ -33,7 +35,9 @@ _POOL = 4096
 _LOGITS = 1 << 26
 """Most logits of one pass: 256 MB in float32."""
 
-_Thing = TypeVar("_Thing")
+
+_Read = tuple[tuple[int, ...], tuple[int, ...]]
+"""Tokens that are read: of the context, and of what continues it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +127,8 @@ def choose(
     Raises
     ------
     InputError
-        No item; an item without choices, with an empty or over-long one, or with an answer that is none of
-        them; two items with one id. The message names the item.
+        No item; an item without choices, with an empty one, or with an answer that is none of them; two items
+        with one id (the message names the item); a choice that is longer than the model's context.
     BrokenArtefact
         The model gives a choice no finite probability.
     """
@@ -160,8 +164,8 @@ def loglikelihoods(
 ) -> Iterator[Continuation]:
     """Yield the log-likelihood of the second text of each pair after the first, in order.
 
-    Contexts that are too long lose their beginning. Pairs that differ in their last token alone, such as the
-    letters of a multiple-choice test, are one row of a pass. Logits exist for the continuations only.
+    Contexts that are too long lose their beginning. A context is read once for all that follows it, pairs that
+    differ in their last token alone are one row, and logits exist for continuations only.
 
     Parameters
     ----------
@@ -170,7 +174,7 @@ def loglikelihoods(
     pairs
         (context, continuation).
     tokens_per_batch
-        Tokens of one forward pass, padding included. The result does not depend on it beyond rounding:
+        Tokens of one forward pass, contexts and padding included. The result does not depend on it beyond rounding:
         less than 1e-4 nats a token in float32.
     label
         What the progress says.
@@ -183,9 +187,8 @@ def loglikelihoods(
         The model gives a continuation no finite probability.
     """
     total = len(pairs) if isinstance(pairs, Sequence) else None
-    for pool in _pools(progress(pairs, label=label, total=total)):
-        rows = [_fitting(language_model, *pair) for pair in pool]
-        yield from _score(language_model, rows, tokens_per_batch=tokens_per_batch)
+    scored = _scored(language_model, pairs, tokens_per_batch=tokens_per_batch)
+    yield from in_order(progress(scored, label=label, total=total))
 
 
 def _check(items: Sequence[Item]) -> None:
@@ -216,14 +219,25 @@ def _chosen(item: Item, found: Sequence[Continuation], free: Sequence[Continuati
     return Chosen(id=item.id, answer=item.answer, scores=scores)
 
 
-def _pools(things: Iterable[_Thing]) -> Iterator[list[_Thing]]:
-    iterator = iter(things)
+def _scored(
+    language_model: LanguageModel, pairs: Iterable[tuple[str, str]], *, tokens_per_batch: int
+) -> Iterator[tuple[int, Continuation]]:
+    """Yield pairs' places and scores, pass by pass."""
+    iterator, begin = iter(pairs), 0
     while pool := list(islice(iterator, _POOL)):
-        yield pool
+        rows = [
+            _fitting(language_model, row, continuation)
+            for (_, continuation), row in zip(
+                pool, encoding.pairs(language_model.tokenizer, pool), strict=True
+            )
+        ]
+        for batch in _batches(language_model, rows, tokens_per_batch=tokens_per_batch):
+            for place, found in _pass(language_model, rows, batch):
+                yield begin + place, found
+        begin += len(pool)
 
 
-def _fitting(language_model: LanguageModel, context: str, continuation: str) -> Row:
-    row = encoding.pair(language_model.tokenizer, context, continuation)
+def _fitting(language_model: LanguageModel, row: Row, continuation: str) -> Row:
     room = language_model.context
     if len(row.tokens) - row.start > room:
         raise InputError(
@@ -234,64 +248,91 @@ def _fitting(language_model: LanguageModel, context: str, continuation: str) -> 
     return Row(tokens=row.tokens[cut:], start=row.start - cut)
 
 
-def _score(
+def _batches(
     language_model: LanguageModel, rows: Sequence[Row], *, tokens_per_batch: int
-) -> Iterator[Continuation]:
-    sharing: dict[tuple[int, ...], list[int]] = {}
+) -> Iterator[dict[_Read, list[int]]]:
+    """Yield what is read together, with the rows that read it."""
+    sharing: dict[_Read, list[int]] = {}
     for place, row in enumerate(rows):
-        sharing.setdefault(row.tokens[:-1], []).append(place)
-    found: dict[int, Continuation] = {}
-    vocabulary = language_model.model.config.get_text_config().vocab_size
-    # Sorted by what is read and by where the continuation begins, so that a batch has little of either to waste.
-    order = sorted(sharing, key=lambda read: (len(read), rows[sharing[read][0]].start, read))
-    batch: dict[tuple[int, ...], list[int]] = {}
-    first = 0
-    for read in order:
-        start = min(rows[place].start for place in sharing[read]) - 1
-        size, kept = len(batch) + 1, len(read) - min(first, start)
-        if batch and (size * len(read) > tokens_per_batch or size * kept * vocabulary > _LOGITS):
-            found |= _pass(language_model, rows, batch, first=first)
-            batch = {}
-        first = min(first, start) if batch else start
-        batch[read] = sharing[read]
+        # The last token of the context is read with the continuation, whose first token it predicts.
+        read = row.tokens[: row.start - 1], row.tokens[row.start - 1 : -1]
+        sharing.setdefault(read, []).append(place)
+    vocabulary = head.vocabulary(language_model.model)
+    batch: dict[_Read, list[int]] = {}
+    longest = 0
+    for read in sorted(sharing, key=lambda read: (len(read[0]), read[0], len(read[1]), read[1])):
+        context, tail = read
+        wider = max(longest, len(tail))
+        size = len(batch) + 1
+        if batch and (
+            size * (len(context) + wider) > tokens_per_batch or size * wider * vocabulary > _LOGITS
+        ):
+            yield batch
+            batch, wider = {}, len(tail)
+        batch[read], longest = sharing[read], wider
     if batch:
-        found |= _pass(language_model, rows, batch, first=first)
-    for place in range(len(rows)):
-        yield found[place]
+        yield batch
 
 
 @torch.inference_mode()
 def _pass(
-    language_model: LanguageModel,
-    rows: Sequence[Row],
-    batch: Mapping[tuple[int, ...], Sequence[int]],
-    *,
-    first: int,
-) -> dict[int, Continuation]:
-    """Score the continuations that follow what is read; logits are made from position `first` on.
-
-    Padding stands at the right, where a causal model's earlier positions do not see it.
-    """
-    longest = max(map(len, batch))
+    language_model: LanguageModel, rows: Sequence[Row], batch: Mapping[_Read, Sequence[int]]
+) -> Iterator[tuple[int, Continuation]]:
+    """Score continuations: every context is read once, and its keys and values serve all that follow it."""
     model = language_model.model
-    read = torch.zeros(len(batch), longest, dtype=torch.int64)
-    for number, tokens in enumerate(batch):
-        read[number, : len(tokens)] = torch.tensor(tokens)
-    kept = torch.arange(first, longest, device=model.device)
-    logits = model(read.to(model.device), use_cache=False, logits_to_keep=kept).logits
-    found: dict[int, Continuation] = {}
+    contexts = {context: number for number, context in enumerate(dict.fromkeys(read[0] for read in batch))}
+    before, mask = _padded(list(contexts), left=True, device=model.device)
+    after, _ = _padded([tail for _, tail in batch], left=False, device=model.device)
+    used = torch.tensor([contexts[context] for context, _ in batch], device=model.device)
+    cache: Cache | None = None
+    if before.shape[1]:
+        cache = DynamicCache(config=model.config)
+        model(
+            input_ids=before,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp_min(0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache.batch_select_indices(used)
+    # Padding at the right needs no mask, for a causal model's earlier positions do not see it; its positions must
+    # exist all the same.
+    positions = mask.sum(1)[used, None] + torch.arange(after.shape[1], device=model.device)
+    logits = model(
+        input_ids=after,
+        attention_mask=torch.cat([mask[used], torch.ones_like(after)], dim=1),
+        position_ids=positions.clamp_max(language_model.context - 1),
+        past_key_values=cache,
+        use_cache=cache is not None,
+    ).logits
     for number, places in enumerate(batch.values()):
         for place in places:
-            row = rows[place]
-            targets = torch.tensor(row.tokens[row.start :], device=logits.device)
-            mine = logits[number, row.start - 1 - first : len(row.tokens) - 1 - first].float()
-            logs = mine.gather(1, targets[:, None])[:, 0] - mine.logsumexp(1)
-            value = float(logs.double().sum())
-            if not math.isfinite(value):
-                raise BrokenArtefact(
-                    f"{language_model.name} gives a continuation no finite probability",
-                    hint="load the model in float32",
-                )
-            greedy = bool((mine.argmax(1) == targets).all())
-            found[place] = Continuation(loglikelihood=value, tokens=len(targets), greedy=greedy)
-    return found
+            yield place, _continuation(language_model, logits[number], rows[place])
+
+
+def _padded(
+    reads: Sequence[tuple[int, ...]], *, left: bool, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return tokens `[reads, longest]` and the mask that tells them from padding."""
+    longest = max(map(len, reads))
+    tokens = torch.zeros(len(reads), longest, dtype=torch.int64)
+    mask = torch.zeros_like(tokens)
+    for number, read in enumerate(reads):
+        there = slice(longest - len(read), None) if left else slice(len(read))
+        tokens[number, there] = torch.tensor(read, dtype=torch.int64)
+        mask[number, there] = 1
+    return tokens.to(device), mask.to(device)
+
+
+def _continuation(language_model: LanguageModel, logits: torch.Tensor, row: Row) -> Continuation:
+    targets = torch.tensor(row.tokens[row.start :], device=logits.device)
+    mine = logits[: len(targets)].float()
+    value = float((mine.gather(1, targets[:, None])[:, 0] - mine.logsumexp(1)).double().sum())
+    if not math.isfinite(value):
+        raise BrokenArtefact(
+            f"{language_model.name} gives a continuation no finite probability",
+            hint="load the model in float32",
+        )
+    greedy = bool((mine.argmax(1) == targets).all())
+    return Continuation(loglikelihood=value, tokens=len(targets), greedy=greedy)

@@ -5,7 +5,7 @@ tokens inside a prompt, a chat template for example, passes tokens instead of te
 end every text with a token of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
@@ -22,53 +22,57 @@ class Row:
     start: int
 
 
-def prompt(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """Return a prompt's tokens, with the beginning-of-text token where the tokenizer sets one by itself.
+def prompts(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str]) -> Iterator[tuple[int, ...]]:
+    """Yield the tokens of prompts, with the beginning-of-text token where the tokenizer sets one by itself.
 
     An empty prompt is the token that stands before a document.
 
     Raises
     ------
     InputError
-        The prompt is empty and the tokenizer has no such token.
+        A prompt is empty and the tokenizer has no such token.
     """
-    found = (*_leading(tokenizer), *_plain(tokenizer, text))
-    return found or (_first(tokenizer),)
+    leading = _leading(tokenizer)
+    for plain in tokens.encode(tokenizer, texts):
+        yield (*leading, *plain.tolist()) or (_first(tokenizer),)
 
 
-def pair(tokenizer: PreTrainedTokenizerBase, context: str, continuation: str) -> Row:
-    """Return the tokens of a context and its continuation, encoded as one text and then cut.
+def pairs(tokenizer: PreTrainedTokenizerBase, texts: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    """Yield the tokens of contexts and their continuations, each pair encoded as one text and then cut.
 
     White space at the end of the context belongs to the continuation, as most vocabularies have it at the
     beginning of a word. The cut is after as many tokens as the context has alone (lm-eval's rule, so that its
     numbers can be compared); where the continuation has merged into the context altogether, its last token is
     what is scored. An empty context is the token that stands before a document.
 
+    Parameters
+    ----------
+    tokenizer
+        The model's.
+    texts
+        (context, continuation).
+
     Raises
     ------
     InputError
-        There is nothing to score, or nothing to condition on.
+        A continuation is empty, or a context is and the tokenizer has no token to stand for it.
     """
-    if not context:
-        return _row((_first(tokenizer),), _plain(tokenizer, continuation), continuation)
-    bare = context.rstrip()
     leading = _leading(tokenizer)
-    before = (*leading, *_plain(tokenizer, bare))
-    whole = (*leading, *_plain(tokenizer, context + continuation))
-    if not before:
-        return _row((_first(tokenizer),), whole, continuation)
-    start = min(len(before), len(whole) - 1)
-    return _row(whole[:start], whole[start:], continuation)
-
-
-def _row(before: Sequence[int], after: Sequence[int], continuation: str) -> Row:
-    if not continuation or not after:
-        raise InputError("there is an empty continuation: it has no token to score")
-    return Row(tokens=(*before, *after), start=len(before))
-
-
-def _plain(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    return tuple(next(tokens.encode(tokenizer, [text])).tolist())
+    bare = list(dict.fromkeys(context.rstrip() for context, _ in texts))  # choices share their context
+    alone = dict(zip(bare, tokens.encode(tokenizer, bare), strict=True))
+    wholes = tokens.encode(tokenizer, (context + continuation for context, continuation in texts))
+    for (context, continuation), encoded in zip(texts, wholes, strict=True):
+        if not continuation:
+            raise InputError(
+                f"there is an empty continuation after {context[-40:]!r}: it has no token to score"
+            )
+        whole = tuple(encoded.tolist())
+        before = (*leading, *alone[context.rstrip()].tolist()) if context else ()
+        if before:
+            whole = (*leading, *whole)
+            yield Row(tokens=whole, start=min(len(before), len(whole) - 1))
+        else:
+            yield Row(tokens=(_first(tokenizer), *whole), start=1)
 
 
 def _leading(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
@@ -80,5 +84,5 @@ def _leading(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
 def _first(tokenizer: PreTrainedTokenizerBase) -> int:
     first = tokens.first_context(tokenizer)
     if first is None:
-        raise InputError("an empty context needs a beginning-of-text token, and this tokenizer has none")
+        raise InputError("an empty context needs a beginning- or end-of-text token; this tokenizer has none")
     return first

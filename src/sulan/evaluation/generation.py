@@ -19,6 +19,7 @@ from transformers import Cache, DynamicCache
 
 from sulan.errors import BrokenArtefact, InputError
 from sulan.evaluation import encoding
+from sulan.evaluation.order import in_order
 from sulan.models import LanguageModel
 from sulan.runs import seeds
 from sulan.runs.progress import progress
@@ -124,25 +125,38 @@ def generate(
         The model's logits are not finite.
     """
     _check(language_model, max_tokens=max_tokens, stop=stop, sampling=sampling, batch=batch)
-    shown = iter(progress(prompts.items(), label=label, total=len(prompts)))
+    made = _generated(
+        language_model, prompts, max_tokens=max_tokens, stop=tuple(stop), sampling=sampling, batch=batch
+    )
+    yield from in_order(progress(made, label=label, total=len(prompts)))
+
+
+def _generated(
+    language_model: LanguageModel,
+    prompts: Mapping[str, str | Sequence[int]],
+    *,
+    max_tokens: int,
+    stop: tuple[str, ...],
+    sampling: Sampling,
+    batch: int,
+) -> Iterator[tuple[int, Generation]]:
+    """Yield prompts' places and their continuations as they end."""
+    shown, begin = iter(prompts.items()), 0
+    room = language_model.context - max_tokens
     while pool := list(islice(shown, batch * _POOL)):
-        rows = [
-            _row(language_model, name, prompt, room=language_model.context - max_tokens, seed=sampling.seed)
-            for name, prompt in pool
-        ]
+        rows = _rows(language_model, pool, room=room, seed=sampling.seed)
+        places = {row.id: place for place, row in enumerate(rows, begin)}
         order = sorted(rows, key=lambda row: (len(row.prompt), row.id))
-        done: dict[str, Generation] = {}
         for start in range(0, len(order), batch):
             for found in _continue(
                 language_model,
                 order[start : start + batch],
                 max_tokens=max_tokens,
-                stop=tuple(stop),
+                stop=stop,
                 sampling=sampling,
             ):
-                done[found.id] = found
-        for row in rows:
-            yield done[row.id]
+                yield places[found.id], found
+        begin += len(pool)
 
 
 def _check(
@@ -161,18 +175,26 @@ def _check(
         raise InputError(f"batch is {batch}; it must be positive")
 
 
-def _row(
-    language_model: LanguageModel, name: str, prompt: str | Sequence[int], *, room: int, seed: int
-) -> _Row:
-    tokens = encoding.prompt(language_model.tokenizer, prompt) if isinstance(prompt, str) else tuple(prompt)
-    if not tokens:
-        raise InputError(f"the prompt {name!r} has no tokens")
-    return _Row(
-        id=name,
-        prompt=tokens[-room:],
-        dropped=max(0, len(tokens) - room),
-        generator=seeds.generator(seed, f"generation {name}"),
+def _rows(
+    language_model: LanguageModel, prompts: Sequence[tuple[str, str | Sequence[int]]], *, room: int, seed: int
+) -> list[_Row]:
+    encoded = encoding.prompts(
+        language_model.tokenizer, [prompt for _, prompt in prompts if isinstance(prompt, str)]
     )
+    rows = []
+    for name, prompt in prompts:
+        tokens = next(encoded) if isinstance(prompt, str) else tuple(prompt)
+        if not tokens:
+            raise InputError(f"the prompt {name!r} has no tokens")
+        rows.append(
+            _Row(
+                id=name,
+                prompt=tokens[-room:],
+                dropped=max(0, len(tokens) - room),
+                generator=seeds.generator(seed, f"generation {name}"),
+            )
+        )
+    return rows
 
 
 @torch.inference_mode()

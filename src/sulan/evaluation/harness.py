@@ -240,7 +240,6 @@ def _load(manager: "TaskManager", names: list[str], *, shots: int | None, seed: 
             default = task.get_config("num_fewshot")
             if default is None or (shots is not None and default != 0):
                 task.set_config(key="num_fewshot", value=shots or 0)
-            task.set_fewshot_seed(seed=seed)
             task.build_all_requests(limit=1)
             # That question drew examples; the run begins where the seed says.
             task.set_fewshot_seed(seed=seed)

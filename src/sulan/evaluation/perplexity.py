@@ -5,8 +5,7 @@
 with N the summed negative log-likelihood in nats, T the scored tokens and B the bytes of the texts in UTF-8. Only
 bits per byte compares models with different tokenizers. Documents longer than the context are scored in windows
 as `models.logprobs` and lm-eval do. Documents stream through; what stays in memory is 24 bytes each.
-Not covered: a model without any token that could stand before a document never predicts the first one; its
-bits per byte are then a little low.
+Not covered: models without any token that could stand before a document.
 """
 
 import math
@@ -83,7 +82,7 @@ def perplexity(
     documents: Path | Iterable[str],
     *,
     context: int | None = None,
-    tokens_per_batch: int = 4096,
+    tokens_per_batch: int = 2048,
     label: str = "perplexity",
 ) -> Perplexity:
     """Score documents.
@@ -106,7 +105,7 @@ def perplexity(
     MissingFile, BrokenArtefact
         There is no corpus at the path, or it is damaged; or the model gives a document no finite probability.
     InputError
-        No document has a token to score.
+        No document has a token to score, a text is not Unicode, or the context is above the model's.
     """
     if isinstance(documents, Path):
         total, texts = reader.count(documents), _texts(documents)
@@ -116,7 +115,7 @@ def perplexity(
 
     def counted() -> Iterator[str]:
         for text in texts:
-            sizes.append(len(text.encode()))
+            sizes.append(len(text.encode(errors="surrogatepass")))  # half a pair: `encode` below refuses it
             yield text
 
     scores = logprobs.score(
@@ -126,14 +125,13 @@ def perplexity(
         tokens_per_batch=tokens_per_batch,
     )
     for score in progress(scores, label=label, total=total):
-        nll = float(score.nll.sum(dtype=numpy.float64))
-        if not math.isfinite(nll):
+        if not score.finite:
             raise BrokenArtefact(
                 f"{language_model.name} gives document {len(sums)} no finite probability",
                 hint="load the model in float32",
             )
         counts.append(len(score.nll))
-        sums.append(nll)
+        sums.append(float(score.nll.sum(dtype=numpy.float64)))
     found = Perplexity(
         document_nll=numpy.array(sums),
         document_tokens=numpy.array(counts, dtype=numpy.int64),

@@ -189,7 +189,7 @@ def _correlations(corpus: Path, names: "Sequence[str]") -> Table:
     whole = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in values.items()}
 
     def correlation(first: np.ndarray, second: np.ndarray) -> float | None:
-        both = ~(np.isnan(first) | np.isnan(second))
+        both = np.isfinite(first) & np.isfinite(second)
         first, second = first[both], second[both]
         if len(first) < FEWEST or not (np.ptp(first) and np.ptp(second)):
             return None

@@ -20,16 +20,21 @@ FINAL = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A decoder-only model in the manner of GPT (LayerNorm first, learned positions, tied head).
+    """A decoder-only model.
 
     Attributes
     ----------
+    family
+        `opt`: in the manner of GPT, LayerNorm first, learned positions, tied head. `phi`: parallel blocks, rotary
+        positions, a head of its own. `llama`: RMSNorm, rotary positions, SwiGLU, tied head. Default: `opt`,
+        with whose tied head the sizes below come to the 124 million that 2309.04564 states.
     vocabulary
         Tokens of its byte-level BPE. Default: 51,200 (2309.04564).
     layers, width, heads
         Default: 12, 768 and 12, which make about 124 million parameters (2309.04564 gives the sum).
     """
 
+    family: Literal["opt", "phi", "llama"] = "opt"
     vocabulary: int = 51_200
     layers: int = 12
     width: int = 768

@@ -22,15 +22,18 @@ def tokenizer(texts: Iterable[str], *, shape: Shape, context: int) -> PreTrained
 
 def model(shape: Shape, *, context: int, seed: int) -> PreTrainedModel:
     """Return a model of a shape with random weights, which depend on the seed and the shape alone."""
-    return tiny.opt(
-        vocabulary=shape.vocabulary,
-        layers=shape.layers,
-        width=shape.width,
-        heads=shape.heads,
-        hidden=4 * shape.width,
-        context=context,
-        seed=seed,
-    )
+    sizes = {
+        "vocabulary": shape.vocabulary,
+        "layers": shape.layers,
+        "width": shape.width,
+        "heads": shape.heads,
+        "context": context,
+        "seed": seed,
+    }
+    if shape.family == "llama":  # three matrices of 8/3 of the width are as large as two of 4 times
+        return tiny.llama(key_value_heads=shape.heads, hidden=8 * shape.width // 3, **sizes)
+    made = tiny.phi if shape.family == "phi" else tiny.opt
+    return made(hidden=4 * shape.width, **sizes)
 
 
 def checkpoints(
