@@ -92,7 +92,7 @@ def measure_pass(model: PreTrainedModel, folder: Path, run: Run, *, rounds: int)
     layers = tuple(range(LAYERS))
 
     def ours(batch: int, *, bits: bool) -> None:
-        runs = collection.groups(read, batch=batch, padding="none")
+        runs = collection.groups(read, batch=batch)
         collection.collect(model, read, runs, layers=layers, rule=RULE, bits=bits)
 
     def bare(batch: int) -> None:
@@ -184,7 +184,7 @@ def measure_reduction(
     """What n-grams cost after the pass, over a unit's tokens; the pass is in bfloat16, the counts are counts."""
     read = text(SMALL // CONTEXT)
     narrow = model.bfloat16()
-    runs = collection.groups(read, batch=BATCH, padding="none")
+    runs = collection.groups(read, batch=BATCH)
     found = collection.collect(narrow, read, runs, layers=tuple(range(LAYERS)), rule=RULE, bits=True)
     path = folder / "unit.safetensors"
     counters.write_unit(found, (0, len(read.windows) - 1), path)

@@ -74,7 +74,7 @@ def test_scores_are_those_of_plain_transformers(name: str) -> None:
 def test_batches_change_nothing(lengths: list[int], budget: int, dtype: torch.dtype) -> None:
     model = wrap(cast_to(dtype))
     documents = draw(*lengths)
-    assert logprobs._way(model.model, model.context) == "packed"
+    assert logprobs.way_through(model.model, model.context) == "packed"
     alone = [next(logprobs.score(model, [one], context=150, el2n=True)) for one in documents]
     together = list(logprobs.score(model, documents, context=150, el2n=True, tokens_per_batch=budget))
     for one, other in zip(alone, together, strict=True):
@@ -215,4 +215,4 @@ def test_smollm2_is_scored_as_plain_transformers_does(smollm2: LanguageModel) ->
 def test_smollm2_in_bfloat16_is_packed_too(smollm2: LanguageModel) -> None:
     model = copy.deepcopy(smollm2.model)
     torch.nn.Module.to(model, torch.bfloat16)
-    assert logprobs._way(model, smollm2.context) == "packed"
+    assert logprobs.way_through(model, smollm2.context) == "packed"

@@ -11,7 +11,6 @@ from sulan.neurons import collection, counters, families, reduction, rules
 from sulan.neurons.counters import Counters, Meta
 from sulan.neurons.rules import Rule
 from sulan.neurons.sequences import Sequences, cut
-from sulan.neurons.settings import Padding
 
 
 def text_of(rows: np.ndarray) -> Sequences:
@@ -27,8 +26,6 @@ def meta_of(
     ngrams: tuple[int, ...] = (1, 2, 3),
     most: int = 50,
     layers: tuple[int, ...] | None = None,
-    batch: int = 1,
-    padding: Padding = "none",
 ) -> Meta:
     blocks = families.feed_forwards(model)
     return Meta(
@@ -46,8 +43,6 @@ def meta_of(
         context=text.context,
         bos=text.bos,
         packed=False,
-        batch=batch,
-        padding=padding,
         ngrams=ngrams,
         most=most,
         sequences=text.fingerprint(),
@@ -58,10 +53,16 @@ def meta_of(
 
 
 def counted(
-    model: PreTrainedModel, text: Sequences, meta: Meta, folder: Path, *, cuts: Sequence[int] = ()
+    model: PreTrainedModel,
+    text: Sequences,
+    meta: Meta,
+    folder: Path,
+    *,
+    batch: int | None = None,
+    cuts: Sequence[int] = (),
 ) -> Counters:
     """Count a text in units that begin at the given runs, and add them up in reverse order."""
-    runs = collection.groups(text, batch=meta.batch, padding=meta.padding)
+    runs = collection.groups(text, batch=batch)
     edges = [0, *sorted(set(cuts)), len(runs)]
     paths = []
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,6 @@ def counted(
             layers=meta.layers,
             rule=Rule(name=meta.rule, thresholds=meta.thresholds),
             bits=bool(meta.ngrams),
-            padding=meta.padding,
         )
         paths.append(folder / f"{number}.safetensors")
         counters.write_unit(found, (runs[begin][0], runs[end - 1][1]), paths[-1])

@@ -1,4 +1,4 @@
-"""Counting in families of models, with padding, and when activations break."""
+"""Counting in families of models, beside plain transformers with padding, and when activations break."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from neurons.counting import counted, meta_of, text_of, written
+from neurons.counting import counted, meta_of, text_of
 from sulan.errors import BrokenArtefact, InputError
-from sulan.models import tiny
+from sulan.models import logprobs, tiny
 from sulan.neurons import certificates, collection, families, planting, projection, rules, sequences
 from sulan.neurons.planting import BOS, Gate
 from sulan.neurons.rules import Rule
@@ -158,33 +158,75 @@ def test_a_gradient_cannot_wake_what_is_proved():
     assert values[:, 1].max() > 0  # no text does this, but a vector does: it is not provable
 
 
-@pytest.mark.parametrize("padding", ["left", "right", "none"])
-def test_padding_changes_no_count(padding, tmp_path):
-    gates = [
-        [
-            Gate(kind="a", token=(3,)),
-            Gate(kind="b", before=(2,), token=(1, 4)),
-            Gate(kind="p", position=(1, 2)),
-        ]
-    ]
-    model = planting.build(gates, vocabulary=6, context=10)
-    random = np.random.default_rng(0)
-    text = sequences.cut([random.integers(1, 6, n) for n in (9, 3, 9, 1, 5, 9, 2)], context=10, bos=BOS)
-    alone = written(counted(model, text, meta_of(model, text), tmp_path / "a"), tmp_path / "alone")
-    meta = meta_of(model, text, batch=4, padding=padding)
-    found = written(counted(model, text, meta, tmp_path / "b"), tmp_path / "padded")
-    assert found == alone
+def padded(windows: list[np.ndarray], padding: str) -> tuple[np.ndarray, np.ndarray]:
+    """Windows filled up to one length, int64 [windows, longest], and which places are real."""
+    longest = max(map(len, windows))
+    tokens, real = np.zeros((len(windows), longest), dtype=np.int64), np.zeros((len(windows), longest), bool)
+    for row, window in enumerate(windows):
+        place = slice(longest - len(window), None) if padding == "left" else slice(len(window))
+        tokens[row, place], real[row, place] = window, True
+    return tokens, real
 
 
-@pytest.mark.parametrize("name", ["opt", "gpt2", "llama"])
+@pytest.mark.parametrize("name", ["opt", "gpt2", "gpt_neox", "phi", "llama", "gemma3_text"])
 @pytest.mark.parametrize("padding", ["left", "right"])
-def test_padding_changes_no_count_of_other_families(name, padding, tmp_path):
+def test_a_padded_batch_of_plain_transformers_has_the_same_counts(name, padding, tmp_path):
     model = made(name)
     random = np.random.default_rng(0)
-    text = sequences.cut([random.integers(1, 40, n) for n in (31, 3, 17, 31, 8)], context=32, bos=BOS)
-    alone = written(counted(model, text, meta_of(model, text), tmp_path / "a"), tmp_path / "alone")
-    meta = meta_of(model, text, batch=3, padding=padding)
-    assert written(counted(model, text, meta, tmp_path / "b"), tmp_path / "padded") == alone
+    text = sequences.cut([random.integers(1, 40, n) for n in (31, 3, 17, 31, 1, 8)], context=32, bos=BOS)
+    tokens, real = padded([text.window(number) for number in range(6)], padding)
+    mask = torch.from_numpy(real.astype(np.int64))
+    seen = []
+    hooks = [
+        block.read.register_forward_hook(lambda _m, _i, values: seen.append(values.reshape(*real.shape, -1)))
+        for block in families.feed_forwards(model)
+    ]
+    model(torch.from_numpy(tokens), attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp_min(0))
+    for hook in hooks:
+        hook.remove()
+    expected = [(values > 0).numpy()[real].sum(0) for values in seen]
+    found = counted(model, text, meta_of(model, text), tmp_path)
+    assert (found.active + found.first == np.stack(expected)).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["opt", "gpt2", "gpt_neox", "phi", "llama", "gemma3_text"])
+def test_what_is_in_the_row_beside_a_window_changes_no_bit_of_its_values(name, dtype):
+    # Values rather than counts: of few neurons is one so near to zero that its last bit decides.
+    model = made(name).to(dtype)
+    random = np.random.default_rng(0)
+    documents = [random.integers(1, 40, n) for n in (31, 3, 17, 31, 1, 8, 31, 31, 2, 30)]
+    text = sequences.cut(documents, context=32, bos=BOS)
+    lengths = text.lengths.tolist()
+    assert logprobs.way_through(model, 32) == "packed"
+
+    def values(batch: int | None) -> list[bytes]:
+        kept: list[list[torch.Tensor]] = [[] for _ in lengths]
+        runs = iter(collection.groups(text, batch=batch))
+
+        def see(_module: Any, _inputs: Any, found: torch.Tensor) -> None:
+            begin, end = next(runs)
+            parts = found.reshape(-1, found.shape[-1])[: sum(lengths[begin:end])].split(lengths[begin:end])
+            for window, part in zip(range(begin, end), parts, strict=True):
+                kept[window].append(part.clone())
+
+        last = families.feed_forwards(model)[-1].read
+        hook = last.register_forward_hook(see)
+        try:
+            collection.collect(
+                model,
+                text,
+                collection.groups(text, batch=batch),
+                layers=(0, 1),
+                rule=Rule(name="gate-open"),
+                bits=False,
+            )
+        finally:
+            hook.remove()
+        return [torch.cat(parts).float().numpy().tobytes() for parts in kept]
+
+    alone = values(1)
+    assert values(2) == values(3) == values(7) == values(None) == alone
 
 
 def test_only_wanted_layers_run(tmp_path):
@@ -205,7 +247,7 @@ def test_a_broken_activation_is_named_and_hooks_are_gone(layers):
     block = families.feed_forwards(model)[0]
     families.attribute(block.read, "bias")[5] = float("inf")
     text = text_of(rows_of())
-    runs = collection.groups(text, batch=1, padding="none")
+    runs = collection.groups(text, batch=1)
     with pytest.raises(BrokenArtefact, match="layer 0, neuron 5"):
         collection.collect(model, text, runs, layers=layers, rule=Rule(name="nonzero"), bits=True)
     for each in families.feed_forwards(model):
@@ -219,7 +261,7 @@ def test_output_norm_leaves_out_what_hardly_counts():
     strict = rules.calibrate(model, windows, target=0.02, layers=(0, 1))
     loose = rules.calibrate(model, windows, target=0.5, layers=(0, 1))
     assert all(0 <= low < high for low, high in zip(strict, loose, strict=True))
-    runs = collection.groups(text, batch=1, padding="none")
+    runs = collection.groups(text, batch=1)
     active = [
         collection.collect(
             model, text, runs, layers=(0, 1), rule=Rule(name="output-norm", thresholds=each), bits=False

@@ -99,9 +99,8 @@ def test_neither_units_nor_batch_change_a_byte(drawn, cuts, batch):
         folder = Path(name)
         meta = meta_of(model, text, most=5)
         whole = written(counted(model, text, meta, folder / "a"), folder / "whole")
-        batched = meta_of(model, text, most=5, batch=batch)
         cuts = [each for each in cuts if each <= -(-len(rows) // batch)]
-        divided = counted(model, text, batched, folder / "b", cuts=cuts)
+        divided = counted(model, text, meta, folder / "b", batch=batch, cuts=cuts)
         assert written(divided, folder / "divided") == whole
 
 

@@ -45,18 +45,20 @@ def test_tables_are_the_dense_count(seed, lengths, vocabulary, most, budget):
         budget=budget,
         commonest=3,  # so that the bound over other tokens is put to use
     )
+    for neuron, places in found.places.items():
+        assert places.tolist() == np.flatnonzero(active[:, neuron])[: triggers.EXAMPLES].tolist()
     for n in (1, 2, 3):
         for neuron, counts in dense(active, text, n).items():
             ranked = np.asarray(sorted(counts.values(), reverse=True))
             covering = triggers.covering_number(ranked)
-            assert found[n].covering[neuron] == min(covering, most + 1)
+            assert found.triggers[n].covering[neuron] == min(covering, most + 1)
             if 0 < covering <= most:
-                numbers, times = found[n].tables[neuron]
+                numbers, times = found.triggers[n].tables[neuron]
                 assert {
                     tuple(grams[n].tokens[g].tolist()): t for g, t in zip(numbers, times, strict=True)
                 } == counts
             else:
-                assert neuron not in found[n].tables
+                assert neuron not in found.triggers[n].tables
 
 
 @settings(max_examples=80, deadline=None)

@@ -49,7 +49,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def scan_words(made: Path, out: Path, *more: str) -> list[str]:
     model, data = str(made / "planted/model"), str(made / "planted/corpus")
     words = [sys.executable, "-m", "sulan", "neurons", "scan", model, "--data", data, "--out", str(out)]
-    return [*words, "--memory-budget", "1m", "--workers", "1", *more]  # so small that there are many units
+    # So small a budget makes many units; the scan that it is compared with had another batch.
+    return [*words, "--memory-budget", "1m", "--workers", "1", "--reading.batch", "3", *more]
 
 
 @pytest.mark.timeout(600)
@@ -74,7 +75,7 @@ def parts_of(made: Path, folder: Path, *, count: int) -> list[Path]:
     """Parts of the scan as `--shard` writes them, counted in this process."""
     meta = Meta.read(made / "counters")
     text = sequences.load(made / "counters")
-    planned = units.plan(text, meta, budget=1 << 20, workers=1, most=3000)
+    planned = units.plan(text, meta, batch=2, budget=1 << 20, workers=1, most=3000)
     assert len(planned) > count
     found = []
     for part in range(1, count + 1):

@@ -33,10 +33,6 @@ from sulan.models.loading import LanguageModel
 Way = Literal["packed", "single", "plain"]
 """How windows go through a model: many in a row; one at a time with the fused head; one at a time, whole logits."""
 
-SMALLEST = 32
-"""Tokens in a row at least. The libraries multiply a handful of rows by other routines than many, whose
-last bits differ; below this a row is filled up."""
-
 PROBE = (1, 40, 150)
 """Lengths of the sequences by which a model is tried: one token, one that is padded inside attention, one of more
 than one block."""
@@ -141,7 +137,7 @@ def score(
     if not 1 <= length <= language_model.context:
         raise InputError(f"context {length} is not within 1 to {language_model.context}, the model's")
     model = language_model.model
-    way = _way(model, language_model.context)
+    way = way_through(model, language_model.context)
     budget = tokens_per_batch if way == "packed" else 1
     waiting: deque[_Document] = deque()
     batch = _Batch()
@@ -250,25 +246,20 @@ def _forward(
     if way == "single":
         hidden = model.base_model(input_ids=row[None], use_cache=False).last_hidden_state[0]
         return head.losses(model, hidden[-len(wanted) :], wanted, el2n=el2n, hits=hits)
-    lengths = [len(part) for part in inputs]
-    if len(row) < SMALLEST:
-        lengths.append(SMALLEST - len(row))
-        row = torch.nn.functional.pad(row, (0, lengths[-1]))
-    positions = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(device)
-    with packed.packed(model, packed.pack(lengths, device)):
-        hidden = model.base_model(
-            input_ids=row[None], position_ids=positions[None], use_cache=False
-        ).last_hidden_state[0]
-    ends = np.cumsum(lengths)
-    kept = np.concatenate([np.arange(end - len(part), end) for end, part in zip(ends, targets, strict=False)])
-    count, spare = len(kept), max(0, SMALLEST - len(kept))
+    hidden = packed.body(model, inputs)
+    ends = np.cumsum([len(part) for part in inputs])
+    kept = np.concatenate([np.arange(end - len(part), end) for end, part in zip(ends, targets, strict=True)])
+    count, spare = len(kept), -len(kept) % packed.ROWS
     kept, wanted = np.pad(kept, (0, spare)), torch.nn.functional.pad(wanted, (0, spare))
     found = head.losses(model, hidden[torch.from_numpy(kept).to(device)], wanted, el2n=el2n, hits=hits)
     return found.first(count)
 
 
-def _way(model: PreTrainedModel, context: int) -> Way:
-    """Return the fastest way through a model that says what the plain one says; found out once a model."""
+def way_through(model: PreTrainedModel, context: int) -> Way:
+    """Return the fastest way through a model that says what the plain one says.
+
+    It is found out once a model, on random tokens, the longest sequence as long as the context at most.
+    """
     if model not in _ways:
         _ways[model] = _try_ways(model, context)
     return _ways[model]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import AttentionInterface, PreTrainedModel
 
@@ -30,6 +31,11 @@ then hides, smaller ones multiply smaller matrices."""
 STEP = 32
 """Sequences of at most `BLOCK` tokens are padded to a multiple of this, inside attention only, and multiplied
 together with the others of that length."""
+
+ROWS = 32
+"""A row is filled up to a multiple of so many tokens. A handful of rows is multiplied by other routines than many,
+and what is left over behind the last whole vector of an array goes through other code in some functions (SiLU, GELU):
+in both the last bits differ."""
 
 
 class Unsupported(Exception):
@@ -82,6 +88,42 @@ def pack(lengths: Sequence[int], device: torch.device) -> Packing:
         real = (offsets < counts).flatten().nonzero()[:, 0]
         groups.append((rows, rows.flatten()[real], real))
     return Packing(groups=tuple(groups), long=tuple(long))
+
+
+def body(model: PreTrainedModel, sequences: Sequence[np.ndarray]) -> torch.Tensor:
+    """Run a model without its head over sequences that do not see one another.
+
+    Parameters
+    ----------
+    model
+        One that `fits`.
+    sequences
+        Tokens of each, integers [tokens].
+
+    Returns
+    -------
+    torch.Tensor
+        What the body gives for each token of one sequence after another, [tokens, width].
+
+    Raises
+    ------
+    Unsupported
+        A layer asks for attention of a kind that is not covered here.
+    """
+    lengths = [len(each) for each in sequences]
+    count = sum(lengths)
+    spare = -count % ROWS
+    places = [np.arange(length) for length in lengths]
+    row = np.pad(np.concatenate(sequences).astype(np.int64), (0, spare))
+    # What fills a row up stands at position 0: further ones a model with learned positions may not have.
+    positions = np.pad(np.concatenate(places), (0, spare))
+    with packed(model, pack([*lengths, spare], model.device)):
+        hidden = model.base_model(
+            input_ids=torch.from_numpy(row).to(model.device)[None],
+            position_ids=torch.from_numpy(positions).to(model.device)[None],
+            use_cache=False,
+        ).last_hidden_state[0]
+    return hidden[:count]
 
 
 @contextmanager

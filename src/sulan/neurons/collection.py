@@ -1,8 +1,9 @@
 """One forward pass over windows of tokens, and exact integer counts of which neurons were active.
 
-The body alone runs, without the head, and stops inside the last layer that is wanted. A window is forwarded alone
-unless a batch is asked for, so that what else there is cannot change how its values round. Where n-grams are wanted
-every neuron leaves one bit a token; nothing else grows with the text.
+The body alone runs, without the head, and stops inside the last layer that is wanted. Windows lie one after another
+in a row (`models.packed`), so that nothing is padded and what else is in the row does not change a bit of a window's
+values; through a model that does not fit this they go one at a time. Where n-grams are wanted every neuron leaves one
+bit a token; nothing else grows with the text.
 
 Not covered: models on several devices. On a GPU the comparison runs there and one byte a neuron and token comes over.
 """
@@ -17,13 +18,16 @@ import torch
 from transformers import PreTrainedModel
 
 from sulan.errors import BrokenArtefact
+from sulan.models import logprobs, packed
 from sulan.neurons import families, rules
 from sulan.neurons.rules import Rule
 from sulan.neurons.sequences import Sequences
-from sulan.neurons.settings import Padding
 
 _BLOCK = 255
 """Rows that are summed in uint8 before the sum could overflow."""
+
+ROW = 2048
+"""Tokens of one pass, unless a number of windows is asked for; short windows alone would multiply small matrices."""
 
 
 class _Enough(Exception):
@@ -53,20 +57,31 @@ class Counts:
     bits: np.ndarray
 
 
-def groups(sequences: Sequences, *, batch: int, padding: Padding) -> list[tuple[int, int]]:
-    """Return the runs of windows that are forwarded together: of one length each, unless padded."""
+def groups(sequences: Sequences, *, batch: int | None) -> list[tuple[int, int]]:
+    """Return the runs of windows that are forwarded together.
+
+    Parameters
+    ----------
+    sequences
+        Tokens and windows.
+    batch
+        Windows of a run; None: as many as have `ROW` tokens together, or one longer window.
+
+    Examples
+    --------
+    >>> text = cut([np.arange(5), np.arange(2)], context=4, bos=9)  # windows of 4, 3 and 3 tokens
+    >>> groups(text, batch=2), groups(text, batch=None)
+    ([(0, 2), (2, 3)], [(0, 3)])
+    """
     lengths = sequences.lengths
     found = []
-    begin = 0
-    for window in range(1, len(lengths) + 1):
-        if (
-            window == len(lengths)
-            or window - begin == batch
-            or (padding == "none" and lengths[window] != lengths[begin])
-        ):
+    begin = held = 0
+    for window, length in enumerate(lengths):
+        if held and (window - begin == batch if batch is not None else held + length > ROW):
             found.append((begin, window))
-            begin = window
-    return found
+            begin, held = window, 0
+        held += int(length)
+    return [*found, (begin, len(lengths))]
 
 
 def collect(
@@ -77,7 +92,6 @@ def collect(
     layers: tuple[int, ...],
     rule: Rule,
     bits: bool,
-    padding: Padding = "none",
 ) -> Counts:
     """Count over runs of windows that follow one another.
 
@@ -95,9 +109,6 @@ def collect(
         When a neuron is active.
     bits
         Keep the bits that n-grams are counted from.
-    padding
-        Where shorter windows of a run are filled up: `right` (nothing before can see it), `left` (masked), or
-        `none` where all are of one length.
 
     Raises
     ------
@@ -107,21 +118,8 @@ def collect(
     counter = _Counter(model, sequences, runs, layers=layers, rule=rule, bits=bits)
     with counter.watching():
         for begin, end in runs:
-            tokens, real = padded([sequences.window(number) for number in range(begin, end)], padding)
-            counter.forward(tokens, real, padding=padding)
+            counter.forward([sequences.window(number) for number in range(begin, end)])
     return counter.counts
-
-
-def padded(windows: list[np.ndarray], padding: Padding) -> tuple[np.ndarray, np.ndarray]:
-    """Return windows as one array, int64 [windows, longest], and which of its places are real."""
-    longest = max(map(len, windows))
-    tokens = np.zeros((len(windows), longest), dtype=np.int64)
-    real = np.zeros((len(windows), longest), dtype=bool)
-    for row, window in enumerate(windows):
-        place = slice(longest - len(window), None) if padding == "left" else slice(len(window))
-        tokens[row, place] = window
-        real[row, place] = True
-    return tokens, real
 
 
 class _Counter:
@@ -155,7 +153,8 @@ class _Counter:
         self._keep_bits = bits
         self._row = 0
         self._looking = False
-        self._real = np.zeros((0, 0), dtype=bool)
+        self._lengths: list[int] = []
+        self._packed = logprobs.way_through(model, sequences.context) == "packed"
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -185,32 +184,33 @@ class _Counter:
                 stack.callback(hook.remove)
             yield
 
-    def forward(self, tokens: np.ndarray, real: np.ndarray, *, padding: Padding) -> None:
-        """Run one batch, int64 [windows, positions], and count it."""
-        self._real = real
-        self._sound = True
-        inputs: dict[str, torch.Tensor] = {"input_ids": torch.from_numpy(tokens)}
-        if padding == "left":
-            mask = torch.from_numpy(real.astype(np.int64))
-            inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp_min(0)}
-        self._run(inputs)
-        if not self._sound:
-            self._name_what_is_broken(inputs)
-        self._row += int(real.sum()) - self._first * len(real)
+    def forward(self, windows: list[np.ndarray]) -> None:
+        """Run windows, int64 [length] each, and count them."""
+        for together in [windows] if self._packed else [[window] for window in windows]:
+            self._lengths = [len(window) for window in together]
+            self._sound = True
+            self._run(together)
+            if not self._sound:
+                self._name_what_is_broken(together)
+            self._row += sum(self._lengths) - self._first * len(together)
 
-    def _run(self, inputs: dict[str, torch.Tensor]) -> None:
-        device = self._model.device
+    def _run(self, windows: list[np.ndarray]) -> None:
         with suppress(_Enough), torch.inference_mode():
-            self._model.base_model(
-                **{name: each.to(device) for name, each in inputs.items()}, use_cache=False
-            )
+            if self._packed:
+                packed.body(self._model, windows)
+            else:
+                (window,) = windows
+                row = torch.from_numpy(window).to(self._model.device)
+                self._model.base_model(input_ids=row[None], use_cache=False)
 
     def _count(self, index: int, active: torch.Tensor) -> None:
         counts, row = self.counts, self._row
-        # Some versions of OPT flatten windows and positions into one dimension.
-        found = active.reshape(*self._real.shape, -1).cpu().numpy().view(np.uint8)
-        for window, real in zip(found, self._real, strict=True):
-            values = window if real.all() else window[real]
+        # Some versions of OPT flatten windows and positions into one dimension; what fills a row up comes last.
+        found = active.reshape(-1, active.shape[-1]).cpu().numpy().view(np.uint8)
+        end = 0
+        for length in self._lengths:
+            values = found[end : end + length]
+            end += length
             if len(values) == self._context:
                 counts.position[index] += values
             if self._first:
@@ -222,8 +222,8 @@ class _Counter:
                 counts.bits[index, row : row + len(values)] = np.packbits(values, axis=1, bitorder="little")
             row += len(values)
 
-    def _name_what_is_broken(self, inputs: dict[str, torch.Tensor]) -> None:
-        """Run the batch again and say which layer's neuron was the first to be NaN or infinite."""
+    def _name_what_is_broken(self, windows: list[np.ndarray]) -> None:
+        """Run the windows again and say which layer's neuron was the first to be NaN or infinite."""
         seen: list[str] = []
 
         def see(layer: int, values: torch.Tensor) -> None:
@@ -244,7 +244,7 @@ class _Counter:
                         lambda _m, found, layer=layer: see(layer, found[0]), prepend=True
                     )
                 stack.callback(hook.remove)
-            self._run(inputs)
+            self._run(windows)
         self._looking = False
         if seen:
             raise BrokenArtefact(

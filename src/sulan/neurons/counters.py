@@ -18,7 +18,6 @@ from safetensors.numpy import load_file, save_file
 
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.neurons.sequences import Grams
-from sulan.neurons.settings import Padding
 from sulan.neurons.triggers import Triggers
 from sulan.runs import outputs
 
@@ -56,8 +55,8 @@ class Meta:
         Precision that the model ran in.
     context, bos
         Longest window in tokens, and the token before each; -1: none.
-    packed, batch, padding
-        How windows were cut and forwarded.
+    packed
+        Whether windows were cut from the documents laid end to end.
     ngrams, most
         The n counted, and the highest covering number that is exact.
     sequences
@@ -82,8 +81,6 @@ class Meta:
     context: int
     bos: int
     packed: bool
-    batch: int
-    padding: Padding
     ngrams: tuple[int, ...]
     most: int
     sequences: str

@@ -13,10 +13,8 @@ from sulan.errors import InputError
 from sulan.neurons import sequences, triggers
 from sulan.neurons.counters import Counters, Meta, Table, Unit
 from sulan.neurons.sequences import Sequences
+from sulan.neurons.triggers import EXAMPLES
 from sulan.runs.progress import progress
-
-EXAMPLES = 8
-"""Places kept for every neuron, for a reader's eye: the first ones."""
 
 _STRETCH = 255
 """Tokens looked through at once for examples: activations among them are counted in uint8."""
@@ -68,17 +66,18 @@ def reduce(paths: Sequence[Path], text: Sequences, meta: Meta, *, budget: int) -
         of_layer = triggers.of_layer(
             read, active[layer], grams, most=meta.most, orders=meta.ngrams, budget=budget
         )
-        for n, each in of_layer.items():
+        for n, each in of_layer.triggers.items():
             found[n].append(each)
-        examples[layer] = _first_examples(units, layer, active[layer])
+        for neuron, places in of_layer.places.items():
+            examples[layer, neuron, : len(places)] = places
+        _first_examples(units, layer, active[layer], examples[layer])
     tables = {n: Table.of(layers, grams[n]) for n, layers in found.items()}
     return Counters(active=active, first=first, position=position, tables=tables, examples=examples)
 
 
-def _first_examples(units: Sequence[Unit], layer: int, active: np.ndarray) -> np.ndarray:
-    """Return the first tokens at which each neuron was active; int32 [neurons, EXAMPLES], -1 filled."""
-    found = np.full((len(active), EXAMPLES), -1, dtype=np.int32)
-    have = np.zeros(len(active), dtype=np.int64)
+def _first_examples(units: Sequence[Unit], layer: int, active: np.ndarray, found: np.ndarray) -> None:
+    """Fill in the first tokens at which each neuron was active; int32 [neurons, EXAMPLES], -1 where unknown."""
+    have = (found >= 0).sum(axis=1)
     want = np.minimum(active, EXAMPLES)
     offset = 0
     for unit in units:
@@ -99,4 +98,3 @@ def _first_examples(units: Sequence[Unit], layer: int, active: np.ndarray) -> np
             found[neurons, have[neurons] + number[places, columns] - 1] = offset + begin + places
             have[wanting] += np.minimum(number[-1], wanted)
         offset += len(bits)
-    return found

@@ -108,7 +108,9 @@ def scan(
             units.opened.cache_clear()  # the workers have their own
             sequences.save(text, folder)
             sequences.save(text, work)
-            planned = units.plan(text, meta, budget=budget, workers=workers, most=UNIT_TOKENS)
+            planned = units.plan(
+                text, meta, batch=reading.batch, budget=budget, workers=workers, most=UNIT_TOKENS
+            )
             mine = planned[part[0] - 1 :: part[1]]
             shards.map_shards(
                 units.count,

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Padding = Literal["none", "left", "right"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -22,15 +20,12 @@ class Reading:
     tokens
         Read so many tokens at most.
     batch
-        Windows forwarded together. 1 by default: what else is in a batch changes how values round, and with it
-        now and then the sign of one near 0. More is faster for short windows and on a GPU.
-    padding
-        With a batch: `none` puts windows of one length together, `right` and `left` fill shorter ones up.
+        Windows forwarded together, which changes memory and time and no count. None: as many as have 2,048 tokens,
+        from where on CPUs gain nothing.
     """
 
     context: int | None = None
     bos: Literal["auto", "none"] = "auto"
     packed: bool = False
     tokens: int | None = None
-    batch: int = 1
-    padding: Padding = "none"
+    batch: int | None = None

@@ -29,6 +29,9 @@ BLOCK_BYTES = 16 << 20
 COMMONEST = 512
 """Tokens that the second filter counts. They are two thirds of a text; 2,048 took longer and dropped few more."""
 
+EXAMPLES = 8
+"""Places kept for every neuron, for a reader's eye: the first ones."""
+
 _ROWS = 255
 """Rows that are summed in uint8 before the sum could overflow."""
 
@@ -52,6 +55,22 @@ class Triggers:
 
     covering: np.ndarray
     tables: dict[int, tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the bits of one layer say.
+
+    Attributes
+    ----------
+    triggers
+        By n.
+    places
+        First tokens at which each neuron that was looked at singly was active, by neuron: `EXAMPLES` at most.
+    """
+
+    triggers: dict[int, Triggers]
+    places: dict[int, np.ndarray]
 
 
 def covering_number(counts: np.ndarray) -> int:
@@ -82,7 +101,7 @@ def of_layer(
     orders: Sequence[int],
     budget: int,
     commonest: int = COMMONEST,
-) -> dict[int, Triggers]:
+) -> Found:
     """Find the triggers of one layer's neurons.
 
     Parameters
@@ -101,13 +120,9 @@ def of_layer(
         Bytes for the bits read at once.
     commonest
         Tokens that the second filter counts; changes the time it takes, not the result.
-
-    Returns
-    -------
-    dict
-        By n.
     """
     neurons = len(active)
+    places: dict[int, np.ndarray] = {}
     found = {order: Triggers(covering=np.where(active > 0, most + 1, 0), tables={}) for order in orders}
     bare = {order: np.flatnonzero(grams[order].at < 0) for order in {1, *orders}}  # places without an n-gram
     quiet = [100 * grams[order].ceiling(most) >= PERCENT * (active - len(bare[order])) for order in orders]
@@ -123,13 +138,14 @@ def of_layer(
         covered = _bound(bits, grams[1], by_token, active[place], most=most, commonest=commonest)
         # What n-grams of each order have to cover: activations at places that have one.
         needed = {
-            order: PERCENT * (active[place] - _summed(bits, places)[: len(covered)])
-            for order, places in bare.items()
+            order: PERCENT * (active[place] - _summed(bits, tokens)[: len(covered)])
+            for order, tokens in bare.items()
         }
         fewest = np.min([needed[order] for order in orders], axis=0)
         columns = np.ascontiguousarray(bits.T)  # of which each neuron's bits are then read in one go
         for neuron in np.flatnonzero(left[place] & (100 * covered >= fewest)):
             events = np.flatnonzero((columns[neuron // 8] & (1 << (neuron % 8))) != 0)
+            places[int(first + neuron)] = events[:EXAMPLES]
             by_tokens = covered[neuron]  # what `most` tokens cover at most; exact once tokens are counted
             for order in sorted(needed):
                 if 100 * by_tokens < needed[order][neuron]:
@@ -144,7 +160,7 @@ def of_layer(
                 found[order].covering[first + neuron] = covering_number(times[ranked])
                 if len(ranked):
                     found[order].tables[int(first + neuron)] = (numbers[ranked], times[ranked])
-    return found
+    return Found(triggers=found, places=places)
 
 
 def _counted(grams: Grams, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,7 @@ def text_of(documents: Iterable[str], language_model: LanguageModel, *, reading:
             f"{language_model.name} takes {language_model.context} tokens, not {context}",
             hint="leave reading.context out for the longest",
         )
-    if reading.batch < 1:
+    if reading.batch is not None and reading.batch < 1:
         raise InputError(f"reading.batch must be at least 1, not {reading.batch}")
     bos = -1
     if reading.bos == "auto":
@@ -109,8 +109,6 @@ def describe(
         context=text.context,
         bos=text.bos,
         packed=reading.packed,
-        batch=reading.batch,
-        padding=reading.padding,
         ngrams=ngrams,
         most=MOST,
         sequences=text.fingerprint(),
@@ -155,7 +153,7 @@ def chosen_layers(layers: str, depth: int) -> tuple[int, ...]:
 
 
 def plan(
-    text: Sequences, meta: Meta, *, budget: int, workers: int | None, most: int
+    text: Sequences, meta: Meta, *, batch: int | None, budget: int, workers: int | None, most: int
 ) -> list[list[list[int]]]:
     """Divide a text into units; each is a list of runs of windows that are forwarded together.
 
@@ -163,6 +161,8 @@ def plan(
     ----------
     text, meta
         What is counted, and how.
+    batch
+        Windows of a run; see `collection.groups`.
     budget
         Bytes for all workers together.
     workers
@@ -178,21 +178,22 @@ def plan(
     each = budget // (workers or cores())
     layers, neurons = len(meta.layers), meta.neurons
     position = layers * neurons * meta.context if meta.full else 0
-    run = meta.batch * meta.context * neurons * _MASK_BYTES
+    row = max(collection.ROW, meta.context) if batch is None else batch * meta.context
+    row = min(row, int(text.lengths.sum()))
+    run = row * neurons * _MASK_BYTES
     a_token = layers * ((neurons + 7) // 8) if meta.ngrams else 0
     room = each - position - run
-    longest = meta.batch * meta.context
-    if room < a_token * longest or room <= 0:
-        least = (position + run + a_token * longest) * (workers or cores())
+    if room < a_token * row or room <= 0:
+        least = (position + run + a_token * row) * (workers or cores())
         raise InputError(
             f"the memory budget holds no window's counters: they need {least / 2**20:.0f} MiB",
             hint="--memory-budget with more, fewer workers, fewer layers or a shorter reading.context",
         )
-    limit = max(longest, min(most, room // a_token if a_token else most))
+    limit = max(row, min(most, room // a_token if a_token else most))
     lengths = text.lengths
     units: list[list[list[int]]] = []
     held = full = 0
-    for begin, end in collection.groups(text, batch=meta.batch, padding=meta.padding):
+    for begin, end in collection.groups(text, batch=batch):
         count = int(lengths[begin:end].sum())
         fuller = int((lengths[begin:end] == text.context).sum())
         if not units or held + count > limit or full + fuller > 255:  # positions are counted in one byte
@@ -223,7 +224,6 @@ def count(
         layers=meta.layers,
         rule=Rule(name=meta.rule, thresholds=meta.thresholds),
         bits=bool(meta.ngrams),
-        padding=meta.padding,
     )
     windows = (runs[0][0], runs[-1][1])
     counters.write_unit(found, windows, folder / FILE)
