@@ -18,6 +18,10 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("keywords.ratio.yake", "keywords {:.1f}x faster than yake"),
         ("model.ratio.sequential", "50 papers {:.1f}x faster than one by one"),
     ),
+    "prune": (
+        ("score.ratio.bfloat16.loop.float32", "scores {:.1f}x faster than a float32 loop"),
+        ("score.ratio.bfloat16.loop.bfloat16", "{:.1f}x than a bfloat16 one"),
+    ),
     "neurons": (
         ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
     ),
