@@ -34,7 +34,8 @@ def fit(
     instructions
         Whether the task's instructions stand before the input.
     peft
-        `lora`: an adapter, as in the paper. `full`: all weights, written as a checkpoint.
+        `lora`: an adapter, as in the paper. `full`: all weights of the layers that `adapter.top` names, written as a
+        checkpoint.
     adapter
         The adapter's shape.
     learning
@@ -68,7 +69,13 @@ def fit(
     work = out.parent / f".{out.name}.work"
     with (
         outputs.folder(out) as folder,
-        record(verb="tune fit", folder=folder, config=config, seed=seed, inputs=[task, rationales]) as run,
+        record(
+            verb="tune fit",
+            folder=folder,
+            config=config,
+            seed=seed,
+            inputs=[task, *([rationales] if rationales else [])],
+        ) as run,
     ):
         found = fitting.fit(
             read,

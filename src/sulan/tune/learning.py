@@ -41,12 +41,15 @@ class Row:
         The same without a rationale, for rationale dropout.
     answer
         The answer and the token that ends it, int [tokens].
+    weight
+        What its loss counts.
     """
 
     id: str
     prompt: np.ndarray
     bare: np.ndarray
     answer: np.ndarray
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +189,7 @@ class _Run:
             np.concatenate([row.bare if bare else row.prompt, row.answer[:-1]]) for row, bare in examples
         ]
         losses = _losses(self._halves, texts, [row.answer for row, _ in examples])
+        losses = losses * torch.tensor([row.weight for row, _ in examples], device=losses.device)
         mean = losses.mean()
         if not math.isfinite(value := float(mean.detach())):
             raise InputError(f"the loss is {value} at step {step + 1}", hint="lower learning.learning-rate")

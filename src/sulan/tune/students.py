@@ -6,7 +6,7 @@ ordinary checkpoint and `fiat.json`. Not covered: adapters on quantised weights.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from sulan import models
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.evaluation import encoding
-from sulan.models import LanguageModel, tokens
+from sulan.models import LanguageModel, devices, tokens
 from sulan.models.devices import Precision
 from sulan.models.quiet import quiet
 from sulan.runs import outputs, seeds
@@ -106,26 +106,40 @@ def prepare(
         The model cannot be tuned here, or has none of the adapted matrices.
     """
     loaded = models.load(name, dtype="float32" if kind == "full" else dtype)
-    return equip(loaded, kind=kind, adapter=adapter, seed=seed)
+    return equip(loaded, kind=kind, adapter=adapter, dtype=dtype, seed=seed)
 
 
-def equip(loaded: LanguageModel, *, kind: Literal["lora", "full"], adapter: Adapter, seed: int) -> Student:
-    """Put an adapter on a loaded model; see `prepare`."""
-    if kind == "full":
-        model = loaded.model.requires_grad_(True)
-        tuned = dict(model.named_parameters())
-        return Student(base=loaded, model=model, wrapped=None, halves=Halves(model, top=None), tuned=tuned)
+def equip(
+    loaded: LanguageModel,
+    *,
+    kind: Literal["lora", "full"],
+    adapter: Adapter,
+    dtype: Precision,
+    seed: int,
+    kept: dict[str, torch.Tensor] | None = None,
+) -> Student:
+    """Put an adapter on a loaded model, or open its upper layers; see `prepare`.
+
+    Parameters
+    ----------
+    loaded
+        The model; for full tuning in float32.
+    kind, adapter, dtype, seed
+        As in `prepare`.
+    kept
+        See `halves.Halves`.
+    """
     count = loaded.model.config.get_text_config().num_hidden_layers
     top = min(adapter.top or count, count)
+    if kind == "full":
+        return _opened(loaded, top=top, dtype=dtype, kept=kept)
     there = {name.rpartition(".")[2] for name, _ in loaded.model.named_modules()}
     targets = sorted((set(adapter.targets) if adapter.targets else set(TARGETS)) & there)
     if missing := sorted(set(adapter.targets) - there):
-        raise InputError(
-            f"{loaded.name} has no matrix {missing[0]!r}", hint=f"adapter.targets, such as {TARGETS[0]}"
-        )
+        raise InputError(f"{loaded.name} has no matrix {missing[0]!r}", hint=f"such as {TARGETS[0]}")
     if not targets:
         raise InputError(
-            f"{loaded.name} has none of the matrices that are adapted", hint="name them: adapter.targets"
+            f"{loaded.name} has none of the matrices that are adapted", hint="adapter.targets names them"
         )
     config = peft.LoraConfig(
         r=adapter.rank,
@@ -138,15 +152,35 @@ def equip(loaded: LanguageModel, *, kind: Literal["lora", "full"], adapter: Adap
     with torch.random.fork_rng(), quiet():
         torch.manual_seed(seeds.key(seed, "tune adapter") % 2**63)
         wrapped = peft.get_peft_model(loaded.model, config)
-    return _student(loaded, wrapped, top=top)
+    return _student(loaded, wrapped, top=top, kept=kept)
 
 
-def _student(loaded: LanguageModel, wrapped: Any, *, top: int) -> Student:
+def _opened(
+    loaded: LanguageModel, *, top: int, dtype: Precision, kept: dict[str, torch.Tensor] | None
+) -> Student:
+    """Return a model all of whose upper weights are tuned, in float32 with the arithmetic in `dtype`."""
+    model = loaded.model.requires_grad_(False)
+    wanted = devices.dtype(dtype, model.device)
+    halves = Halves(model, top=top, cast=wanted if wanted != torch.float32 else None, kept=kept)
+    layers: Any = model.base_model.layers
+    lower = {id(parameter) for layer in layers[: halves.cut] for parameter in layer.parameters()}
+    embedding = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
+    frozen = lower | (embedding if halves.cut else set())  # a tied head below the cut stays as it is
+    tuned = {name: each for name, each in model.named_parameters() if id(each) not in frozen}
+    for parameter in tuned.values():
+        parameter.requires_grad_(True)
+    return Student(base=loaded, model=model, wrapped=None, halves=halves, tuned=tuned)
+
+
+def _student(
+    loaded: LanguageModel, wrapped: Any, *, top: int, kept: dict[str, torch.Tensor] | None = None
+) -> Student:
     model = wrapped.get_base_model()
     tuned = {name: each for name, each in wrapped.named_parameters() if "lora_" in name}
     for parameter in tuned.values():
         parameter.requires_grad_(True)
-    return Student(base=loaded, model=model, wrapped=wrapped, halves=Halves(model, top=top), tuned=tuned)
+    halves = Halves(model, top=top, kept=kept)
+    return Student(base=loaded, model=model, wrapped=wrapped, halves=halves, tuned=tuned)
 
 
 def rows(
@@ -295,9 +329,3 @@ def load(folder: Path, fiat: Fiat, *, base: str | None, dtype: Precision) -> Stu
     chosen = getattr(config, "layers_to_transform", None)
     count = loaded.model.config.get_text_config().num_hidden_layers
     return _student(loaded, wrapped, top=len(chosen) if chosen else count)
-
-
-def batched(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Yield runs of at most `size` things."""
-    for begin in range(0, len(things), size):
-        yield things[begin : begin + size]
