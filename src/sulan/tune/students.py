@@ -239,6 +239,11 @@ def prompt_tokens(
     return found
 
 
+def plain_tokens(base: LanguageModel, texts: Sequence[str]) -> list[np.ndarray]:
+    """Return texts as tokens, each behind the beginning-of-text token where the tokenizer sets one."""
+    return [np.asarray(each, dtype=np.int64) for each in encoding.prompts(base.tokenizer, texts)]
+
+
 def _cut(base: LanguageModel, prompt: prompts.Student, *, room: int) -> Sequence[int]:
     before, reasoning, after = tokens.encode(base.tokenizer, [prompt.before, prompt.reasoning, prompt.after])
     first = tokens.first_context(base.tokenizer)
