@@ -19,7 +19,7 @@ from sulan import models
 from sulan.errors import InputError
 from sulan.models import LanguageModel
 from sulan.runs import seeds
-from sulan.tune import fitting, incontext, prompts, rationales, results, students
+from sulan.tune import costs, fitting, incontext, prompts, rationales, results, students
 from sulan.tune.learning import Row
 from sulan.tune.plans import BASE, VARIANTS, Comparing, Method, chosen
 from sulan.tune.rationales import Origin, Rationale
@@ -125,26 +125,22 @@ class Experiment:
 
     def _reason(self) -> Reasoned:
         setup, task = self._setup, self._setup.task
-        began, before = time.process_time(), self._teacher.session.ledger.summary()["calls"]
         found = rationales.write(self._teacher, task, task.examples, setup.teaching)
-        calls = self._teacher.session.ledger.summary()["calls"] - before
         origin = Origin(
             teacher=self._name,
             identity=self._teacher.identity,
             words=rationales.words(task, setup.teaching),
             teaching=asdict(setup.teaching),
         )
-        cost = self._cost(origin, (time.process_time() - began) / calls if calls else float("nan"))
+        local = ":" not in self._name  # a chat model's seconds are spent elsewhere
         spent = [(each.prompt_tokens, each.completion_tokens) for each in found.values()]
         mean = np.mean(spent, axis=0).tolist()
-        return Reasoned(found=found, origin=origin, tokens=(mean[0], mean[1]), seconds=cost)
-
-    def _cost(self, origin: Origin, seconds: float) -> float:
-        """Return CPU seconds an input, as they were when the model was really asked."""
-        local = ":" not in self._name
-        made = Result(chances={}, dev=seconds, train_seconds=0.0, test_seconds=0.0, tokens=0)
-        about = {"cost": origin.identity, "words": origin.words}
-        return results.kept(about, lambda: made).dev if local else float("nan")
+        return Reasoned(
+            found=found,
+            origin=origin,
+            tokens=(mean[0], mean[1]),
+            seconds=costs.seconds(origin.identity, origin.words) if local else float("nan"),
+        )
 
     def _in_context(self, method: Method, reasoned: Reasoned) -> Result:
         task = self._setup.task
@@ -243,14 +239,7 @@ class Experiment:
             if method.name == "FIAT":
                 chances |= self._variants(prepared, method, texts, seed)
         finally:
-            if prepared.wrapped is not None:
-                unloaded: Any = prepared.wrapped
-                unloaded.unload()
-            else:
-                with torch.no_grad():
-                    for name, each in prepared.tuned.items():
-                        each.copy_(before[name])
-                        each.requires_grad_(False)
+            students.restore(prepared, before)
         learnt = fitted.learnt
         return Result(
             chances=chances,

@@ -70,8 +70,8 @@ def write(
     if format == "merged":
         model: Any = loaded.model
         if loaded.wrapped is not None:
-            wrapped: Any = loaded.wrapped
-            model = wrapped.merge_and_unload()
+            tuner: Any = loaded.wrapped
+            model = tuner.merge_and_unload()
         models.save(model, loaded.base.tokenizer, folder)
         again = models.load(folder, dtype="float32")
         found = _chances(Halves(again.model, top=None), replace(loaded, base=again), fiat)
@@ -82,6 +82,7 @@ def write(
             shutil.copyfile(path, folder / path.name)
         shutil.copyfile(tuned / students.FILE, folder / students.FILE)
         fresh = models.load(student or fiat.student, dtype="float32")
+        wrapped: Any
         with quiet():
             wrapped = peft.PeftModel.from_pretrained(fresh.model, str(folder))
         found = _chances(Halves(wrapped.get_base_model(), top=None), replace(loaded, base=fresh), fiat)

@@ -40,7 +40,7 @@ def fetch(
     suite
         Release of Debian.
     mirror
-        Root of an archive.
+        Root of an archive; or `miniature`, a made-up one in the made-up language xx, which needs no network.
     seed
         Draws packages and splits.
 
@@ -61,6 +61,7 @@ def fetch(
     from sulan.runs import outputs
     from sulan.runs.record import record
     from sulan.tune import archive
+    from sulan.tune.miniature import NAME, Miniature
     from sulan.tune.mirror import Mirror
 
     if min(train, dev, test) < 1 or exemplars < 1:
@@ -71,13 +72,12 @@ def fetch(
         outputs.folder(out) as folder,
         record(verb="tune fetch", folder=folder, config=config, seed=seed) as run,
     ):
-        found = archive.packages(
-            Mirror(mirror).fetch, suite=suite, languages=[] if kind == "english" else languages
-        )
+        source = Miniature() if mirror == NAME else Mirror(mirror)
+        found = archive.packages(source.fetch, suite=suite, languages=[] if kind == "english" else languages)
         sizes = archive.Sizes(train=train, dev=dev, test=test, exemplars=exemplars)
         counts = archive.build(found, folder, kind=kind, languages=languages, sizes=sizes, seed=seed)
         for name, count in counts.items():
-            run.metric(f"examples.{name}", count, scale=f"Debian {suite}, {kind}")
+            run.metric(f"examples.{name}", count, scale=f"{mirror}, {suite}, {kind}")
     return Report(
         title=f"tune fetch {kind}",
         summary={**counts, "exemplars": exemplars, "out": str(out)},

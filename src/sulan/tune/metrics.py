@@ -21,7 +21,7 @@ def macro_f1(chances: np.ndarray, answers: Sequence[int]) -> float:
     """Return the mean of the labels' F1."""
     size = range(chances.shape[1])
     return float(
-        f1_score(answers, chances.argmax(axis=1), labels=list(size), average="macro", zero_division=0.0)
+        f1_score(answers, chances.argmax(axis=1), labels=list(size), average="macro", zero_division=0)
     )
 
 

@@ -12,6 +12,7 @@ call that failed leave none, and the small model does without. Not covered: judg
 import hashlib
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sulan.chat.protocol import Reply
 from sulan.documents import reader, schema, writer
 from sulan.errors import BackendError, BrokenArtefact, InputError, MissingFile
 from sulan.runs import outputs
-from sulan.tune import prompts
+from sulan.tune import costs, prompts
 from sulan.tune.settings import Teaching
 from sulan.tune.task import Example, Task
 from sulan.tune.teachers import Question, Teacher
@@ -110,8 +111,11 @@ def write(
 ) -> dict[str, Rationale]:
     """Return the rationale of every example by id; equal inputs are asked about once."""
     inputs = list(dict.fromkeys(example.input for example in examples))
+    began, calls = time.process_time(), teacher.session.ledger.summary()["calls"]
     replies = teacher.ask(questions(task, inputs, teaching), label=label)
     found = {text: clean(reply) for text, reply in zip(inputs, replies, strict=True)}
+    if calls := teacher.session.ledger.summary()["calls"] - calls:
+        costs.keep(teacher.identity, words(task, teaching), (time.process_time() - began) / calls)
     return {example.id: found[example.input] for example in examples}
 
 

@@ -6,7 +6,9 @@ ordinary checkpoint and `fiat.json`. Not covered: adapters on quantised weights.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -149,7 +151,7 @@ def equip(
         layers_to_transform=list(range(count - top, count)) if top < count else None,
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng(), quiet():
+    with torch.random.fork_rng(), _silent():
         torch.manual_seed(seeds.key(seed, "tune adapter") % 2**63)
         wrapped = peft.get_peft_model(loaded.model, config)
     return _student(loaded, wrapped, top=top, kept=kept)
@@ -172,6 +174,14 @@ def _opened(
     return Student(base=loaded, model=model, wrapped=None, halves=halves, tuned=tuned)
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep PEFT's calls of what transformers will rename from being told to the user."""
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def _student(
     loaded: LanguageModel, wrapped: Any, *, top: int, kept: dict[str, torch.Tensor] | None = None
 ) -> Student:
@@ -181,6 +191,19 @@ def _student(
         parameter.requires_grad_(True)
     halves = Halves(model, top=top, kept=kept)
     return Student(base=loaded, model=model, wrapped=wrapped, halves=halves, tuned=tuned)
+
+
+def restore(student: Student, before: Mapping[str, torch.Tensor]) -> None:
+    """Take an adapter off again, or put the weights from before the tuning back; the student is of no use then."""
+    if student.wrapped is not None:
+        wrapped: Any = student.wrapped
+        with _silent():
+            wrapped.unload()
+        return
+    with torch.no_grad():
+        for name, each in student.tuned.items():
+            each.copy_(before[name])
+            each.requires_grad_(False)
 
 
 def rows(
@@ -288,10 +311,11 @@ def read(folder: Path) -> Fiat:
         It is damaged or of another schema.
     """
     try:
-        document = json.loads((folder / FILE).read_text())
+        document: dict[str, Any] = json.loads((folder / FILE).read_text())
         if document.pop("schema_version") != SCHEMA_VERSION:
             raise BrokenArtefact(f"{folder / FILE} is not of schema {SCHEMA_VERSION}")
-        return Fiat(**{**document, "task": of_wording(document["task"])})
+        document["task"] = of_wording(document["task"])
+        return Fiat(**document)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingFile(f"no tuned model at {folder}", hint="sulan tune fit makes one") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -328,7 +352,7 @@ def load(folder: Path, fiat: Fiat, *, base: str | None, dtype: Precision) -> Stu
             f"{loaded.name} is not the model that the adapter in {folder} was made for",
             hint="--student names it",
         )
-    with quiet():
+    with _silent():
         wrapped = peft.PeftModel.from_pretrained(loaded.model, str(folder))
     config = wrapped.peft_config["default"]
     chosen = getattr(config, "layers_to_transform", None)

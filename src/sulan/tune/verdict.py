@@ -191,7 +191,7 @@ class Verdict:
         rows: list[tuple[Cell, ...]] = []
         for number, name in enumerate(names):
             chances = self._compared.chances(name)
-            lost = None if not number else -self._points(name, names[number - 1])
+            lost = None if not number else self._points(names[number - 1], name)
             rows.append(
                 (name, self._percent(name), round(100 * self._mean(metrics.auc_pr, chances), 1), lost)
             )
@@ -231,7 +231,7 @@ class Verdict:
                 (
                     name,
                     round(float(np.mean([each.train_seconds for each in found])), 1),
-                    f"{whole:.3f}" if np.isfinite(whole) else "server's",
+                    f"{whole:.3f}" if np.isfinite(whole) else "not known",
                     read,
                     written,
                     None if extra is None or not np.isfinite(extra) else round(extra, 1),
