@@ -14,8 +14,9 @@ from sulan.documents import convert, reader, schema, writer
 from sulan.errors import BackendError, InputError, MissingFile
 from sulan.evaluation.generation import generate
 from sulan.tune import labels, rationales, students, teachers
+from sulan.tune.fiat import Fiat
 from sulan.tune.settings import Teaching
-from sulan.tune.students import Fiat, Student
+from sulan.tune.students import Student
 from sulan.tune.task import Example
 
 

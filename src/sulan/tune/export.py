@@ -45,9 +45,9 @@ def export(
     config = dict(locals())
     from sulan.runs import outputs
     from sulan.runs.record import record
-    from sulan.tune import students
+    from sulan.tune import fiat as stored
 
-    fiat = students.read(tuned)
+    fiat = stored.read(tuned)
     with (
         outputs.folder(out) as folder,
         record(verb="tune export", folder=folder, config=config, inputs=[tuned]) as run,

@@ -7,16 +7,15 @@ from typing import Any, Literal
 
 import gguf
 import numpy as np
-import peft
 import torch
 
 from sulan import models
 from sulan.errors import BrokenArtefact, InputError
-from sulan.models.quiet import quiet
 from sulan.tune import labels, students
 from sulan.tune.export import TOLERANCE
+from sulan.tune.fiat import Fiat
 from sulan.tune.halves import Halves
-from sulan.tune.students import Fiat, Student
+from sulan.tune.students import Student
 
 PROBES = ("", "a", "An example of an input that is a little longer than the others.")
 """Inputs that an export is compared on."""
@@ -80,15 +79,12 @@ def write(
     else:
         for path in sorted(tuned.glob("adapter_*")):
             shutil.copyfile(path, folder / path.name)
-        shutil.copyfile(tuned / students.FILE, folder / students.FILE)
+        fiat.write(folder)
         fresh = models.load(student or fiat.student, dtype="float32")
-        wrapped: Any
-        with quiet():
-            wrapped = peft.PeftModel.from_pretrained(fresh.model, str(folder))
-        found = _chances(Halves(wrapped.get_base_model(), top=None), replace(loaded, base=fresh), fiat)
+        again = students.load(folder, fiat, base=student, dtype="float32")
+        found = _chances(again.halves, again, fiat)
         count = sum(each.numel() for each in loaded.tuned.values())
-        rank = int(wrapped.peft_config["default"].r)
-        notes = (f"vLLM: --enable-lora --max-lora-rank {max(rank, 8)}",)
+        notes = (f"vLLM: --enable-lora --max-lora-rank {max(again.rank, 8)}",)
         if format == "gguf":
             _gguf(loaded, folder)
             notes = (f"llama.cpp: --lora {FILE}, with the same base model as GGUF",)

@@ -11,10 +11,11 @@ import numpy as np
 from sulan.reports.report import Table
 from sulan.runs import seeds
 from sulan.tune import labels, learning, rationales, students
+from sulan.tune.fiat import Fiat
 from sulan.tune.learning import Learnt
 from sulan.tune.rationales import Origin
 from sulan.tune.settings import Adapter, Learning
-from sulan.tune.students import Fiat, Student
+from sulan.tune.students import Student
 from sulan.tune.task import Example, Task
 
 

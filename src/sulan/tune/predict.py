@@ -66,14 +66,14 @@ def predict(
 
     from sulan.runs import outputs
     from sulan.runs.record import record
-    from sulan.tune import students
+    from sulan.tune import fiat as stored
 
-    fiat = students.read(tuned)
+    fiat = stored.read(tuned)
     with (
         outputs.folder(out) as folder,
         record(verb="tune predict", folder=folder, config=config, inputs=[tuned, data]) as run,
     ):
-        from sulan.tune import answering
+        from sulan.tune import answering, students
 
         inputs = answering.inputs(data, column=text)
         reasons, ledger = answering.reasons(

@@ -9,7 +9,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,21 +19,20 @@ import torch
 from transformers import PreTrainedModel
 
 from sulan import models
-from sulan.errors import BrokenArtefact, InputError, MissingFile
+from sulan.errors import InputError
 from sulan.evaluation import encoding
 from sulan.models import LanguageModel, devices, tokens
 from sulan.models.devices import Precision
 from sulan.models.quiet import quiet
 from sulan.runs import outputs, seeds
 from sulan.tune import prompts
+from sulan.tune.fiat import Fiat
 from sulan.tune.halves import Halves
 from sulan.tune.labels import Tokens
 from sulan.tune.learning import Row
 from sulan.tune.settings import Adapter
-from sulan.tune.task import Example, Task, of_wording
+from sulan.tune.task import Example, Task
 
-FILE = "fiat.json"
-SCHEMA_VERSION = 1
 TARGETS = (
     "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",  # Llama and its like
     "dense", "fc1", "fc2",  # Phi, where PEFT's own table once had others (peft#1375)
@@ -65,36 +64,11 @@ class Student:
     halves: Halves
     tuned: dict[str, torch.nn.Parameter]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Fiat:
-    """What `fiat.json` says.
-
-    Attributes
-    ----------
-    task
-        Words and labels, without examples.
-    student, fingerprint
-        The small model's name, and of which weights the adapter is.
-    kind
-        `lora` or `full`.
-    instructions, reasons
-        Whether its prompts have instructions, and rationales.
-    teacher, identity, words, teaching
-        The frozen model that wrote the rationales, what exactly answered, after which words, and the limits; empty
-        without.
-    """
-
-    task: Task
-    student: str
-    fingerprint: str
-    kind: Literal["lora", "full"]
-    instructions: bool
-    reasons: bool
-    teacher: str
-    identity: str
-    words: str
-    teaching: Mapping[str, Any]
+    @property
+    def rank(self) -> int:
+        """The adapter's rank; 0 for full tuning."""
+        ranks = [each.shape[0] for name, each in self.tuned.items() if "lora_A" in name]
+        return max(ranks, default=0)
 
 
 def prepare(
@@ -290,36 +264,17 @@ def save(student: Student, fiat: Fiat, folder: Path) -> None:
     if student.wrapped is not None:
         with quiet():
             student.wrapped.save_pretrained(str(folder), safe_serialization=True)
+        _sort(folder / "adapter_config.json")
     else:
         models.save(student.model, student.base.tokenizer, folder)
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        **{name: value for name, value in asdict(fiat).items() if name != "task"},
-        "task": fiat.task.wording(),
-    }
-    outputs.write_text(folder / FILE, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    fiat.write(folder)
 
 
-def read(folder: Path) -> Fiat:
-    """Read `fiat.json`.
-
-    Raises
-    ------
-    MissingFile
-        The folder holds no tuned model.
-    BrokenArtefact
-        It is damaged or of another schema.
-    """
-    try:
-        document: dict[str, Any] = json.loads((folder / FILE).read_text())
-        if document.pop("schema_version") != SCHEMA_VERSION:
-            raise BrokenArtefact(f"{folder / FILE} is not of schema {SCHEMA_VERSION}")
-        document["task"] = of_wording(document["task"])
-        return Fiat(**document)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFile(f"no tuned model at {folder}", hint="sulan tune fit makes one") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BrokenArtefact(f"{folder / FILE} is damaged: {error}") from error
+def _sort(path: Path) -> None:
+    """Write PEFT's configuration in one order: it keeps names in sets, whose order differs from process to process."""
+    config = json.loads(path.read_text())
+    ordered = {name: sorted(value) if isinstance(value, list) else value for name, value in config.items()}
+    outputs.write_text(path, json.dumps(ordered, indent=2, sort_keys=True) + "\n")
 
 
 def load(folder: Path, fiat: Fiat, *, base: str | None, dtype: Precision) -> Student:
