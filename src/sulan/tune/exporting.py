@@ -80,7 +80,6 @@ def write(
         for path in sorted(tuned.glob("adapter_*")):
             shutil.copyfile(path, folder / path.name)
         fiat.write(folder)
-        fresh = models.load(student or fiat.student, dtype="float32")
         again = students.load(folder, fiat, base=student, dtype="float32")
         found = _chances(again.halves, again, fiat)
         count = sum(each.numel() for each in loaded.tuned.values())
