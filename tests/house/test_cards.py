@@ -27,7 +27,6 @@ BUILT_LATER = {
     "quantize": {"run", "measure"},
     "radiance": {"render", "simulate"},
     "textbook": {"evaluate", "ablate"},
-    "tune": {"compare"},
 }
 """Verbs that the cards name and the rooms do not have yet; a room's entry goes when its verbs come."""
 

@@ -8,6 +8,7 @@ another batch size may take the other one.
 Not covered: beam search, penalties, speculative decoding; servers (`sulan.chat`).
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -96,6 +97,7 @@ def generate(
     stop: Sequence[str] = (),
     sampling: Sampling = Sampling(),
     batch: int = 16,
+    prefix: Sequence[int] = (),
     label: str = "generate",
 ) -> Iterator[Generation]:
     """Yield the continuation of every prompt, in order.
@@ -114,6 +116,9 @@ def generate(
         How tokens are chosen.
     batch
         Prompts that are continued together.
+    prefix
+        Tokens that stand before every prompt, such as worked examples; they are read once. Prompts are best given
+        as tokens then: a text gets the beginning-of-text token of its own.
     label
         What the progress says.
 
@@ -124,9 +129,22 @@ def generate(
     BrokenArtefact
         The model's logits are not finite.
     """
-    _check(language_model, max_tokens=max_tokens, stop=stop, sampling=sampling, batch=batch)
+    _check(
+        language_model,
+        max_tokens=max_tokens,
+        stop=stop,
+        sampling=sampling,
+        batch=batch,
+        prefix=len(prefix),
+    )
     made = _generated(
-        language_model, prompts, max_tokens=max_tokens, stop=tuple(stop), sampling=sampling, batch=batch
+        language_model,
+        prompts,
+        max_tokens=max_tokens,
+        stop=tuple(stop),
+        sampling=sampling,
+        batch=batch,
+        prefix=tuple(prefix),
     )
     yield from in_order(progress(made, label=label, total=len(prompts)))
 
@@ -139,10 +157,12 @@ def _generated(
     stop: tuple[str, ...],
     sampling: Sampling,
     batch: int,
+    prefix: tuple[int, ...],
 ) -> Iterator[tuple[int, Generation]]:
     """Yield prompts' places and their continuations as they end."""
     shown, begin = iter(prompts.items()), 0
-    room = language_model.context - max_tokens
+    room = language_model.context - max_tokens - len(prefix)
+    shared = _shared(language_model, prefix)
     while pool := list(islice(shown, batch * _POOL)):
         rows = _rows(language_model, pool, room=room, seed=sampling.seed)
         places = {row.id: place for place, row in enumerate(rows, begin)}
@@ -154,18 +174,27 @@ def _generated(
                 max_tokens=max_tokens,
                 stop=stop,
                 sampling=sampling,
+                shared=shared,
             ):
                 yield places[found.id], found
         begin += len(pool)
 
 
 def _check(
-    language_model: LanguageModel, *, max_tokens: int, stop: Sequence[str], sampling: Sampling, batch: int
+    language_model: LanguageModel,
+    *,
+    max_tokens: int,
+    stop: Sequence[str],
+    sampling: Sampling,
+    batch: int,
+    prefix: int,
 ) -> None:
-    if not 0 < max_tokens < language_model.context:
+    room = language_model.context - prefix
+    if not 0 < max_tokens < room:
+        taken = f" after a prefix of {prefix}" if prefix else ""
         raise InputError(
-            f"max_tokens is {max_tokens}; it must lie between 1 and {language_model.context - 1},"
-            f" the context of {language_model.name} without one token of a prompt"
+            f"max_tokens is {max_tokens}; it must lie between 1 and {room - 1},"
+            f" the context of {language_model.name}{taken} without one token of a prompt"
         )
     if isinstance(stop, str) or not all(stop):
         raise InputError(f"stop is {stop!r}; it must be a list of strings that are not empty")
@@ -205,6 +234,7 @@ def _continue(
     max_tokens: int,
     stop: tuple[str, ...],
     sampling: Sampling,
+    shared: Cache | None,
 ) -> Iterator[Generation]:
     """Continue rows together; a row that ends leaves the batch and its cache."""
     model, ends = language_model.model, _ends(language_model)
@@ -217,7 +247,14 @@ def _continue(
         mask[number, longest - len(row.prompt) :] = 1
     read, mask = read.to(model.device), mask.to(model.device)
     positions = (mask.cumsum(1) - 1).clamp_min(0)
-    cache: Cache = DynamicCache(config=model.config)
+    if shared is None:
+        cache: Cache = DynamicCache(config=model.config)
+    else:
+        before = shared.get_seq_length()
+        cache = copy.deepcopy(shared)
+        cache.batch_repeat_interleave(len(rows))
+        mask = torch.cat([mask.new_ones(len(rows), before), mask], dim=1)
+        positions = positions + before
     alive = list(rows)
     while True:
         logits = model(
@@ -247,6 +284,22 @@ def _continue(
         read = torch.tensor([[row.made[-1]] for row in alive], device=mask.device)
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         positions = positions[:, -1:] + 1
+
+
+@torch.inference_mode()
+def _shared(language_model: LanguageModel, prefix: tuple[int, ...]) -> Cache | None:
+    """Read what stands before every prompt, once."""
+    if not prefix:
+        return None
+    model = language_model.model
+    cache = DynamicCache(config=model.config)
+    model(
+        input_ids=torch.tensor([prefix], device=model.device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return cache
 
 
 def _ends(language_model: LanguageModel) -> frozenset[int]:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from sulan.errors import BackendError, BrokenArtefact, InputError, MissingFile
-from sulan.models import builtin, devices
+from sulan.models import builtin, devices, tiny
 from sulan.models.devices import Precision
 from sulan.models.quiet import quiet
 from sulan.models.saving import CONFIG, save
@@ -64,8 +64,8 @@ def load(name: str | Path, *, dtype: Precision = "auto", device: str = "auto") -
     Parameters
     ----------
     name
-        `smollm2`, `gemma`, a checkpoint folder, a `.gguf` file, or the id of a model on the Hugging Face Hub
-        (reached only where `HF_HUB_OFFLINE` is not set).
+        `smollm2`, `gemma`, `tiny` (small and random, to try things out), a checkpoint folder, a `.gguf` file, or the
+        id of a model on the Hugging Face Hub (reached only where `HF_HUB_OFFLINE` is not set).
     dtype
         Precision of the weights: `float32`, `bfloat16`, or `auto`, whichever the device multiplies in hardware.
     device
@@ -126,6 +126,8 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
 
 def _folder(name: str | Path) -> Path:
     """Return the checkpoint folder that a name means."""
+    if str(name) == tiny.NAME:
+        return tiny.checkpoint()
     path = builtin.BUILT_IN[name]() if name in builtin.BUILT_IN else Path(name).expanduser()
     if path.suffix == ".gguf":
         from sulan.models import gguf

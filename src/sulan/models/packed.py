@@ -90,7 +90,9 @@ def pack(lengths: Sequence[int], device: torch.device) -> Packing:
     return Packing(groups=tuple(groups), long=tuple(long))
 
 
-def body(model: PreTrainedModel, sequences: Sequence[np.ndarray]) -> torch.Tensor:
+def body(
+    model: PreTrainedModel, sequences: Sequence[np.ndarray], *, embedded: torch.Tensor | None = None
+) -> torch.Tensor:
     """Run a model without its head over sequences that do not see one another.
 
     Parameters
@@ -99,6 +101,8 @@ def body(model: PreTrainedModel, sequences: Sequence[np.ndarray]) -> torch.Tenso
         One that `fits`.
     sequences
         Tokens of each, integers [tokens].
+    embedded
+        What stands for the tokens' embeddings, [tokens of all, width]; None: the model's own.
 
     Returns
     -------
@@ -114,12 +118,16 @@ def body(model: PreTrainedModel, sequences: Sequence[np.ndarray]) -> torch.Tenso
     count = sum(lengths)
     spare = -count % ROWS
     places = [np.arange(length) for length in lengths]
-    row = np.pad(np.concatenate(sequences).astype(np.int64), (0, spare))
     # What fills a row up stands at position 0: further ones a model with learned positions may not have.
     positions = np.pad(np.concatenate(places), (0, spare))
+    if embedded is None:
+        row = np.pad(np.concatenate(sequences).astype(np.int64), (0, spare))
+        inputs = {"input_ids": torch.from_numpy(row).to(model.device)[None]}
+    else:
+        inputs = {"inputs_embeds": torch.nn.functional.pad(embedded, (0, 0, 0, spare))[None]}
     with packed(model, pack([*lengths, spare], model.device)):
         hidden = model.base_model(
-            input_ids=torch.from_numpy(row).to(model.device)[None],
+            **inputs,
             position_ids=torch.from_numpy(positions).to(model.device)[None],
             use_cache=False,
         ).last_hidden_state[0]

@@ -4,7 +4,11 @@ The same arguments give the same weights, whatever was drawn before, and the cal
 was. Not covered: architectures other than Llama, OPT and Phi.
 """
 
+import os
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
+from pydoc_data import topics
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -20,7 +24,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from sulan.runs import seeds
+from sulan.models.saving import save
+from sulan.runs import folders, seeds
+
+NAME = "tiny"
+"""What `load` knows the checkpoint below by."""
+
+FORMAT = 1
+"""Raised when that checkpoint changes."""
 
 END_OF_TEXT = "<|endoftext|>"
 """Token 0 of every tokenizer made here: beginning and end of a document."""
@@ -178,6 +189,27 @@ def tokenizer(
         model_max_length=context,
         clean_up_tokenization_spaces=False,
     )
+
+
+def checkpoint() -> Path:
+    """Return a checkpoint folder in the user's cache: a Llama of two blocks with random weights.
+
+    Its tokenizer is trained on the language reference that comes with Python. Too small to say anything, large enough
+    to show every verb in seconds without a network.
+    """
+    place = folders.cache() / "models" / f"{NAME}-{FORMAT}"
+    if not place.is_dir():
+        aside = place.with_name(f".{place.name}.{os.getpid()}")
+        aside.mkdir(parents=True)
+        try:
+            reference = (topics.topics[name] for name in sorted(topics.topics))
+            words = tokenizer(reference, vocabulary=512, context=2048)
+            save(llama(width=64, hidden=160, layers=2, context=2048), words, aside)
+            if not place.is_dir():  # another process may have been faster
+                aside.rename(place)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return place
 
 
 def _build(kind: type[PreTrainedModel], config: PreTrainedConfig, seed: int) -> PreTrainedModel:
