@@ -53,17 +53,17 @@ def ours(job: dict[str, Any]) -> None:
             sequence_length=job["tokens"],
             steps=job["steps"],
             batch=job["batch"],
-            start=job["start"],
+            every=job["every"],
             device="cpu",
         ),
     )
-    spent = time.process_time() - start
+    spent, peak = time.process_time() - start, peak_megabytes()
     done = artefact.read(place / "made")
     save_file(
         {f"{layer.name}.weight": done.matrix(layer.name).weight() for layer in done.description.packed},
         place / "weights.safetensors",
     )
-    tell(place, spent)
+    tell(place, spent, peak)
 
 
 def theirs(job: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ def theirs(job: dict[str, Any]) -> None:
         enable_torch_compile=False,
     )
     found, _ = tool.quantize()
-    spent = time.process_time() - start
+    spent, peak = time.process_time() - start, peak_megabytes()
     weights = {}
     for own, module in found.named_modules():
         if getattr(module, "scale", None) is not None and hasattr(module, "weight"):
@@ -116,11 +116,15 @@ def theirs(job: dict[str, Any]) -> None:
             # Its weights come back in bfloat16; dividing by the scale gives the codes, and those their exact values.
             weights[f"{own}.weight"] = (module.weight.float() / scale).round() * scale
     save_file(weights, place / "weights.safetensors")
-    tell(place, spent)
+    tell(place, spent, peak)
 
 
-def tell(place: Path, spent: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak_megabytes() -> float:
+    """Return the peak of resident memory so far, in units of 10^6 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def tell(place: Path, spent: float, peak: float) -> None:
     (place / "told.json").write_text(json.dumps({"cpu": spent, "peak": peak}))
 
 

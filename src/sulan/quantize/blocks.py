@@ -28,6 +28,7 @@ from sulan.quantize.layers import Layer
 from sulan.quantize.settings import Plan
 from sulan.quantize.signround import Rounding
 from sulan.quantize.statistics import Moments
+from sulan.quantize.thinning import Thinned
 
 CHECKS = 5
 """How often a block is judged, at even distances: with steps that shrink to nothing the last check is nearly
@@ -228,12 +229,18 @@ class _Judge:
         squares = [flow.targets[r].float().square().mean() for r in streams.batches(samples, 1)]
         self.size = torch.stack(squares).mean().clamp_min(1e-30).to(flow.device)
 
-    def loss(self, rows: slice | Tensor) -> Tensor:
-        """Return the objective's mean over windows."""
+    def loss(self, rows: slice | Tensor, tokens: slice = slice(None)) -> Tensor:
+        """Return the objective's mean over some tokens of windows."""
         flow = self.flow
         found = streams.output(self.block, flow.student[rows].to(flow.device), flow.arguments)
-        error = found.float() - flow.targets[rows].to(flow.device).float()
+        error = found[:, tokens].float() - flow.targets[rows][:, tokens].to(flow.device).float()
         return error.square().mean() / self.size
+
+    def thinned(self) -> Thinned:
+        """Return what of the block need only be computed for the tokens whose errors count."""
+        flow = self.flow
+        window = flow.student[:1].to(flow.device)
+        return Thinned(self.block, lambda: streams.output(self.block, window, flow.arguments))
 
     @torch.no_grad()
     def __call__(self) -> float:
@@ -256,14 +263,18 @@ def _descend(
     """Tune; leave the state at its best, and return steps made, step kept and its loss."""
     best, kept, flat = first, 0, 0
     snapshots = {name: rounding.snapshot() for name, rounding in state.items()}
-    every = max(1, plan.steps // CHECKS)
+    between = max(1, plan.steps // CHECKS)
+    thinned = judge.thinned()
+    every = min(plan.every, flow.student.shape[1])
     order: list[int] = []
     step = 0
     while step < plan.steps:
         if len(order) < min(plan.batch, judge.trained):
             order += generator.permutation(judge.trained).tolist()
         rows, order = torch.tensor(order[: plan.batch]), order[plan.batch :]
-        judge.loss(rows).backward()
+        tokens = slice(int(generator.integers(every)), None, every)
+        with thinned.to(tokens):
+            judge.loss(rows, tokens).backward()
         rate = signround.rate(step, plan.steps, plan.rate)
         clip_rate = signround.rate(step, plan.steps, plan.clip_rate)
         with one_thread():
@@ -273,7 +284,7 @@ def _descend(
                     rounding.advance(weight.grad, weight.data, rate=rate, clip_rate=clip_rate)
                 weight.grad = None
         step += 1
-        if step % every == 0 or step == plan.steps:
+        if step % between == 0 or step == plan.steps:
             now = judge()
             if now < best:
                 best, kept, flat = now, step, 0

@@ -2,9 +2,11 @@
 
 Eager torch reads and writes memory once per operation, some twenty times a step; these loops read every weight
 once. They are compiled by numba on first use (a few seconds, kept on disk), one thread each. Where numba is
-absent, and on a GPU, both modules do the same in torch. For a matrix of 885,000 weights a step took 1.8 ms
-instead of 8.3 in torch's cache-sized tiles. Not covered: bfloat16 (numba has none): gradients and weights pass
-through float32.
+absent, and on a GPU, both modules do the same in torch. For a matrix of 885,000 weights a step with its writing
+took 0.9 ms instead of 8.3 in torch's cache-sized tiles.
+
+numba knows no bfloat16: gradients and weights come as the words they are stored in, of 16 or of 32 bits, and are
+widened and narrowed a group at a time in `words`, whose memory `numbers` shows as float32.
 """
 
 from importlib.util import find_spec
@@ -38,6 +40,8 @@ def step(
     top: Any,
     by_scale: Any,
     by_zero: Any,
+    words: Any,
+    numbers: Any,
 ) -> None:
     """Move every shift against its gradient's sign, and sum dL/ds and dL/dz over groups.
 
@@ -48,7 +52,7 @@ def step(
     shift
         int16, as weight; changed.
     gradient
-        dL/dW~, float32, as weight.
+        dL/dW~, the words of bfloat16 (uint16) or of float32 (uint32), as weight.
     scale, zero
         float32 [rows, groups].
     rate
@@ -57,18 +61,23 @@ def step(
         Largest code.
     by_scale, by_zero
         float32 [rows, groups]; what is summed.
+    words, numbers
+        uint32 and float32 [group]: one memory; overwritten.
     """
     rows, groups, group = weight.shape
     half = numpy.int32(32767)
     unit = numpy.float32(UNIT)
+    wide = numpy.uint32(32 - 8 * gradient.itemsize)
     for row in range(rows):
         for place in range(groups):
+            for k in range(group):
+                words[k] = numpy.uint32(gradient[row, place, k]) << wide
             size, middle = scale[row, place], zero[row, place]
             sign = numpy.int32(1) if size > 0 else numpy.int32(-1)
             for_scale = numpy.float32(0)
             for_zero = numpy.float32(0)
             for k in range(group):
-                slope = gradient[row, place, k]
+                slope = numbers[k]
                 at = weight[row, place, k] / size
                 moved = numpy.int32(shift[row, place, k])
                 code = numpy.rint(at + middle + numpy.float32(moved) * unit)
@@ -84,17 +93,29 @@ def step(
 
 
 @_compiled
-def write(weight: Any, shift: Any, scale: Any, zero: Any, top: Any, out: Any) -> None:
-    """Write s (q - z) of every weight into `out`, float32 [rows, groups, group]; the rest as in `step`."""
+def write(
+    weight: Any, shift: Any, scale: Any, zero: Any, top: Any, out: Any, words: Any, numbers: Any
+) -> None:
+    """Write s (q - z) of every weight into `out`, words of bfloat16 or of float32 [rows, groups, group].
+
+    The other parameters are those of `step`.
+    """
     rows, groups, group = weight.shape
     unit = numpy.float32(UNIT)
+    narrow = numpy.uint32(32 - 8 * out.itemsize)
+    # Rounds to the nearest bfloat16, of two to the even one; nothing is added where all 32 bits are kept.
+    below_half = numpy.uint32(0x7FFF if narrow else 0)
+    even = numpy.uint32(1 if narrow else 0)
     for row in range(rows):
         for place in range(groups):
             size, middle = scale[row, place], zero[row, place]
             for k in range(group):
                 moved = numpy.float32(shift[row, place, k]) * unit
                 code = numpy.rint(weight[row, place, k] / size + middle + moved)
-                out[row, place, k] = size * (min(max(code, numpy.float32(0)), top) - middle)
+                numbers[k] = size * (min(max(code, numpy.float32(0)), top) - middle)
+            for k in range(group):
+                word = words[k]
+                out[row, place, k] = (word + below_half + ((word >> narrow) & even)) >> narrow
 
 
 @_compiled

@@ -104,7 +104,8 @@ class Work:
         try:
             with safe_open(path, framework="pt") as file:
                 facts = json.loads(file.metadata()["facts"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+                # Copies: a tensor that lives on would keep the whole file mapped.
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  no mapping
         except (SafetensorError, ValueError, KeyError) as error:
             raise BrokenArtefact(f"{path} is damaged: {error}", hint="remove it and resume") from error
         matrices: dict[str, Quantised] = {}

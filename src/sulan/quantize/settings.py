@@ -25,6 +25,9 @@ class Tuning:
         nearest, nothing is searched or tuned, whatever the recipe.
     batch
         Windows a step. Default 8 (section 4.1).
+    every
+        Tokens of a window of which one counts in a step, a random one of the first and every so-manyth after it; all
+        are attended to. The paper has 1.
     start
         Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by
         their inputs; the default) or `gptq` (searched grids, then columns that make good one another's errors).
@@ -52,6 +55,7 @@ class Tuning:
     sequence_length: int = 2048
     steps: int | None = None
     batch: int = 8
+    every: int = 2
     start: Start | None = None
     rate: float | None = None
     clip_rate: float | None = None
@@ -94,6 +98,7 @@ class Plan:
     samples: int
     sequence_length: int
     batch: int
+    every: int
     rate: float
     clip_rate: float
     quantized_input: bool
@@ -112,6 +117,7 @@ _SEARCHED = Plan(
     samples=128,
     sequence_length=2048,
     batch=8,
+    every=2,
     rate=0.0,
     clip_rate=0.0,
     quantized_input=True,
@@ -146,6 +152,7 @@ def resolve(recipe: Recipe, tuning: Tuning) -> Plan:
         ("samples", tuning.samples),
         ("sequence-length", tuning.sequence_length - 1),
         ("batch", tuning.batch),
+        ("every", tuning.every),
         ("patience", tuning.patience),
     ):
         if value is not None and value < 1:
@@ -165,6 +172,7 @@ def resolve(recipe: Recipe, tuning: Tuning) -> Plan:
         samples=tuning.samples or plan.samples,
         sequence_length=tuning.sequence_length,
         batch=tuning.batch,
+        every=tuning.every,
         rate=first,
         clip_rate=tuning.clip_rate if tuning.clip_rate is not None else first,
         quantized_input=tuning.quantized_input,

@@ -70,10 +70,12 @@ class Rounding:
     def write(self, out: Tensor) -> None:
         """Write the weights that the present codes stand for into `out` [rows, columns]."""
         if self.fused:
-            made = torch.empty_like(self.groups)
-            top = numpy.float32(self.scheme.top)
-            fused.write(*_arrays(self.groups, self.shift, self.scale, self.zero), top, made.numpy())
-            out.copy_(made.flatten(1))
+            fused.write(
+                *_arrays(self.groups, self.shift, self.scale, self.zero),
+                numpy.float32(self.scheme.top),
+                _stored(out.view_as(self.groups)),
+                *self._scratch(),
+            )
             return
         for rows in tiles(self.groups):
             scale, zero = self.scale[rows], self.zero[rows]
@@ -93,18 +95,21 @@ class Rounding:
             Step lengths of V and of alpha and beta; `clip_rate=0` freezes the grids.
         """
         by_scale, by_zero = torch.empty_like(self.low), torch.empty_like(self.low)
-        slope = gradient.float().view_as(self.groups)
+        slope = gradient.contiguous().view_as(self.groups)
         move = round(rate / UNIT)
         if self.fused:
             fused.step(
-                *_arrays(self.groups, self.shift, slope, self.scale, self.zero),
+                *_arrays(self.groups, self.shift),
+                _stored(slope),
+                *_arrays(self.scale, self.zero),
                 numpy.int32(move),
                 numpy.float32(self.scheme.top),
                 *_arrays(by_scale, by_zero),
+                *self._scratch(),
             )
         else:
             for rows in tiles(self.groups):
-                by_scale[rows], by_zero[rows] = self._step(rows, slope[rows], move)
+                by_scale[rows], by_zero[rows] = self._step(rows, slope[rows].float(), move)
         if clip_rate:
             self._move_ends(by_scale, by_zero, clip_rate)
         self.write(out)
@@ -123,6 +128,10 @@ class Rounding:
     def quantised(self) -> Quantised:
         """Return the present codes."""
         return quantised(self.groups, self.scale, self.zero, self.scheme, self.shift * UNIT)
+
+    def _scratch(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        words = numpy.empty(self.groups.shape[-1], numpy.uint32)
+        return words, words.view(numpy.float32)
 
     def _grid(self) -> tuple[Tensor, Tensor]:
         return scale_and_zero(self.low * self.alpha, self.high * self.beta, self.scheme)
@@ -155,6 +164,11 @@ class Rounding:
 
 def _arrays(*tensors: Tensor) -> tuple[numpy.ndarray, ...]:
     return tuple(tensor.numpy() for tensor in tensors)
+
+
+def _stored(tensor: Tensor) -> numpy.ndarray:
+    """Return a tensor of bfloat16 or float32 as the words that it is stored in."""
+    return tensor.view(torch.uint16 if tensor.dtype == torch.bfloat16 else torch.uint32).numpy()
 
 
 def rate(step: int, steps: int, first: float) -> float:
