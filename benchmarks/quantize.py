@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.pop(0)  # this folder: its quantize.py is not the room
 
 GROUP = 64
+ALL = ["smollm2-w2", "smollm2-w3", "trained-w2", "trained-w3"]
 
 
 def ours(job: dict[str, Any]) -> None:
@@ -171,36 +172,27 @@ def evaluate(job: dict[str, Any]) -> None:
 
 
 def train(job: dict[str, Any]) -> None:
-    """Train the project's own small model: Llama's shape, 256 wide, on the calibration text's language."""
-    import torch
+    """Train the project's own small model: Llama's shape, 256 wide, on what text Python brings along."""
+    import sulan
+    from sulan.prune.plans import Pretraining, Shape
+    from sulan.runs import record
 
-    from sulan.models import saving, tiny
-    from sulan.quantize import texts
-
-    torch.set_num_threads(1)
-    text = [body for _, body in texts.documents(Path("python"))]
-    tokenizer = tiny.tokenizer(text, vocabulary=2048)
-    model = tiny.llama(
-        vocabulary=2048, width=256, hidden=768, layers=4, heads=4, key_value_heads=4, context=512
+    place = Path(job["folder"])
+    sulan.prune.reference(
+        Path("python"),
+        out=place / "model",
+        shape=Shape(family="llama", vocabulary=2048, layers=job["blocks"], width=256, heads=4),
+        training=Pretraining(
+            steps=job["steps"],
+            batch=16,
+            context=job["tokens"],
+            learning_rate=2e-3,
+            warmup=20,
+        ),
+        early=(),
     )
-    windows = torch.from_numpy(texts.windows(Path("python"), tokenizer, samples=4000, length=128).tokens)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.95), weight_decay=0.1)
-    generator = torch.Generator().manual_seed(0)
-    model.train()
-    loss = torch.zeros(())
-    for step in range(job["steps"]):
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 20) * (1 - step / job["steps"])
-        rows = torch.randint(len(windows), (16,), generator=generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = model(input_ids=windows[rows], labels=windows[rows]).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    place = Path(job["folder"]) / "model"
-    place.mkdir()
-    saving.save(model.eval(), tokenizer, place)
-    (Path(job["folder"]) / "told.json").write_text(json.dumps({"loss": float(loss)}))
+    told = {metric["name"]: metric["value"] for metric in record.read(place / "model")["metrics"]}
+    (place / "told.json").write_text(json.dumps(told))
 
 
 JOBS = {"ours": ours, "theirs": theirs, "evaluate": evaluate, "train": train}
@@ -234,30 +226,25 @@ def compare(
         "model": model, "bits": bits, "blocks": blocks, "all_blocks": all_blocks,
         "samples": arguments.samples, "tokens": arguments.tokens,
     }  # fmt: skip
-    own = {"steps": arguments.steps, "batch": arguments.batch, "start": None, "recipe": "light"}
+    own = {"steps": arguments.steps, "batch": arguments.batch, "every": arguments.every, "recipe": "light"}
     settings: dict[str, dict[str, Any]] = {
         "ours": own,
-        "ours, peer's batch": {**own, "batch": arguments.peer_batch},
-        "ours, more steps": {**own, "steps": arguments.more * arguments.steps},
-        "auto-round": {"steps": arguments.steps, "batch": arguments.peer_batch},
+        "auto-round": {"steps": arguments.steps, "batch": arguments.batch},
     }
+    if bits == 2:
+        settings["ours, more steps"] = {**own, "steps": round(arguments.more * arguments.steps)}
     costs: dict[str, list[dict[str, float]]] = {name: [] for name in settings}
     results: dict[str, str] = {}
     for turn in range(arguments.rounds):
-        for name, own in settings.items():
+        for name, chosen in settings.items():
             folder = root / label / f"{name}-{turn}".replace(" ", "-").replace(",", "")
-            costs[name].append(work("theirs" if name == "auto-round" else "ours", folder, **job, **own))
+            costs[name].append(work("theirs" if name == "auto-round" else "ours", folder, **job, **chosen))
             results[name] = str(folder)
             show(f"{label}: {name}", costs[name][-1]["cpu"], "CPU-s")
     for name, recipe in (("nearest", "rtn"), ("searched", "searched")):
         folder = root / label / name
-        own = {
-            "steps": 0 if name == "nearest" else None,
-            "batch": arguments.batch,
-            "start": None,
-            "recipe": recipe,
-        }
-        costs[name] = [work("ours", folder, **job, **own)]
+        plain = {**own, "steps": None, "recipe": recipe}
+        costs[name] = [work("ours", folder, **job, **plain)]
         results[name] = str(folder)
     told = work(
         "evaluate", root / label / "evaluation", model=model, results=results,
@@ -265,26 +252,24 @@ def compare(
     )  # fmt: skip
     scale = (
         f"{label}, W{bits}G{GROUP} sym, {blocks} of {all_blocks} blocks, "
-        f"{arguments.samples} x {arguments.tokens} tokens, {arguments.steps} steps, "
+        f"{arguments.samples} x {arguments.tokens} tokens, {arguments.steps} steps, batch {arguments.batch}, "
         f"median of {arguments.rounds}; held out: {arguments.windows} x {arguments.length} tokens"
     )
     cpu = {name: statistics.median(told["cpu"] for told in found) for name, found in costs.items()}
-    batches = {name: own["batch"] for name, own in settings.items()}
     for name in [*settings, "nearest", "searched"]:
-        key = name.replace(", ", ".").replace(" ", "_").replace("'", "").replace("auto-round", "autoround")
-        own_scale = f"{scale}; batch {batches[name]}" if name in batches else scale
+        key = key_of(name)
         show(
             f"{label}: {name}",
             told[name]["kl"],
             "KL",
             f"{cpu[name]:.1f} CPU-s, {100 * told[name]['top1']:.1f} % top-1",
         )
-        run.metric(f"{label}.kl.{key}", float(f"{told[name]['kl']:.4g}"), scale=own_scale)
-        run.metric(f"{label}.cpu.{key}", round(cpu[name], 1), scale=own_scale)
-        run.metric(f"{label}.peak_mb.{key}", round(max(c["peak"] for c in costs[name])), scale=own_scale)
+        run.metric(f"{label}.kl.{key}", float(f"{told[name]['kl']:.4g}"), scale=scale)
+        run.metric(f"{label}.cpu.{key}", round(cpu[name], 1), scale=scale)
+        run.metric(f"{label}.peak_mb.{key}", round(max(c["peak"] for c in costs[name])), scale=scale)
     run.metric(f"{label}.kl.floor", float(f"{told['floor']['kl']:.3g}"), scale="teacher in bfloat16")
-    for name in ("ours", "ours, peer's batch", "ours, more steps"):
-        key = name.replace(", ", ".").replace(" ", "_").replace("'", "")
+    for name in (name for name in settings if name != "auto-round"):
+        key = key_of(name)
         difference = paired_bootstrap(told[name]["by_window"], told["auto-round"]["by_window"])
         interval = f"{difference.mean:.3g} [{difference.low:.3g}, {difference.high:.3g}]"
         run.metric(f"{label}.cpu.ratio.{key}", round(cpu["auto-round"] / cpu[name], 2), scale=scale)
@@ -296,6 +281,10 @@ def compare(
             f"{label}: auto-round / {name}", cpu["auto-round"] / cpu[name], "x CPU",
             f"KL ratio {told[name]['kl'] / told['auto-round']['kl']:.3f}",
         )  # fmt: skip
+
+
+def key_of(name: str) -> str:
+    return name.replace(", ", ".").replace(" ", "_").replace("auto-round", "autoround")
 
 
 def main() -> None:
@@ -310,16 +299,19 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--batch", type=int, default=2, help="windows a step, ours")
-    parser.add_argument("--peer-batch", type=int, default=4, help="windows a step, auto-round")
+    parser.add_argument("--batch", type=int, default=4, help="windows a step")
+    parser.add_argument("--every", type=int, default=2, help="ours: one token in so many counts in a step")
     parser.add_argument(
-        "--more", type=int, default=2, help="times the steps for the comparison at equal CPU seconds"
+        "--more",
+        type=float,
+        default=3.0,
+        help="times the steps, for the comparison at equal CPU seconds, at 2 bit",
     )
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--windows", type=int, default=32)
     parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--only", nargs="*", default=["smollm2-w2", "smollm2-w3", "trained-w2"])
-    parser.add_argument("--training-steps", type=int, default=200)
+    parser.add_argument("--only", nargs="*", default=ALL)
+    parser.add_argument("--training-steps", type=int, default=400)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "records" / "quantize")
     arguments = parser.parse_args()
     config = {name: value for name, value in vars(arguments).items() if name != "out"}
@@ -331,14 +323,18 @@ def main() -> None:
         root = Path(name)
         for label in arguments.only:
             model, bits = label.split("-w")
+            source, all_blocks = model, 30
             if model == "trained":
-                trained = work("train", root / "train", steps=arguments.training_steps)
-                run.metric(
-                    "trained.loss", round(trained["loss"], 3), scale="4 blocks, 256 wide, nats a token"
-                )
                 source, all_blocks = str(root / "train" / "model"), 4
-            else:
-                source, all_blocks = model, 30
+                if not Path(source).exists():
+                    trained = work(
+                        "train", root / "train", steps=arguments.training_steps, blocks=all_blocks,
+                        tokens=arguments.tokens,
+                    )  # fmt: skip
+                    scale = (
+                        f"{all_blocks} blocks, 256 wide, {arguments.training_steps} steps; uniform: 7.62 nats"
+                    )
+                    run.metric("trained.loss", round(trained["last_loss"], 3), scale=scale)
             compare(
                 run, root, label, model=source, bits=int(bits), all_blocks=all_blocks, arguments=arguments
             )

@@ -1,5 +1,6 @@
 """Exports: bit for bit what was tuned, and refused where a format cannot hold it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,40 @@ def test_gptq_zero_points_are_stored_minus_one():
 def test_awq_tensors_read_back_nibble_by_nibble(bits):
     matrix = drawn(Scheme(bits=bits, group=32, symmetric=False))
     assert torch.equal(awq.decoded(awq.tensors(matrix), group=32), matrix.weight())
+
+
+def linear_of(matrix: Quantised) -> torch.nn.Linear:
+    rows, columns = matrix.codes.shape
+    made = torch.nn.Linear(columns, rows, bias=False)
+    made.weight.data = matrix.weight()
+    return made
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_gptq_bytes_are_those_that_auto_round_writes(bits, symmetric):
+    peer = pytest.importorskip(
+        "auto_round_extension.torch.qlinear_torch_zp", reason="the extra bench is absent"
+    )
+    matrix = drawn(Scheme(bits=bits, group=32, symmetric=symmetric))
+    if not matrix.zero.min():
+        matrix = replace(matrix, zero=matrix.zero.clamp(min=1))  # which version 1 can hold
+    theirs = peer.QuantLinear(bits, 32, 64, 32, bias=False)
+    theirs.pack(linear_of(matrix), matrix.scale.float(), matrix.zero.float())
+    ours = gptq.tensors(matrix, version=1)
+    for part in ("qweight", "qzeros", "scales"):
+        assert torch.equal(getattr(theirs, part), ours[part]), part
+
+
+def test_awq_bytes_are_those_that_auto_round_writes():
+    peer = pytest.importorskip("auto_round.export.export_to_awq.utils", reason="the extra bench is absent")
+    matrix = drawn(Scheme(bits=4, group=32, symmetric=False))
+    theirs = peer.WQLinear_GEMM.from_linear(
+        linear_of(matrix), 4, 32, scales=matrix.scale.float().t(), zeros=matrix.zero.float().t()
+    )
+    ours = awq.tensors(matrix)
+    for part in ("qweight", "qzeros", "scales"):
+        assert torch.equal(getattr(theirs, part), ours[part]), part
 
 
 @pytest.mark.parametrize(("bits", "kind"), [(2, "Q4_0"), (3, "Q4_0"), (4, "Q4_0"), (8, "Q8_0")])

@@ -27,6 +27,24 @@ GOLDEN = {
     # Asymmetric: s = (high - low) / (2^b - 1), z = round(-low / s). Row 1: 2/3, and 1.5 goes to the even 2.
     # Row 2: 1 and 1; 0.5 / 1 + 1 goes to the even 2 too.
     (2, False): ([[0, 3, 2, 2, 3, 1, 3, 2], [3, 0, 2, 1, 1, 1, 1, 1]], [0.66650390625, 1.0], [2, 1]),
+    # 3 bit: 2/7 and 3/7. 1 / 0.28564 = 3.5009, so z = 4; 1 / 0.42847 = 2.334, so z = 2.
+    (3, False): (
+        [[0, 6, 5, 4, 7, 2, 7, 4], [7, 0, 3, 2, 2, 2, 1, 3]],
+        [0.28564453125, 0.428466796875],
+        [4, 2],
+    ),
+    # 4 bit: 2/15 and 1/5. z = 7.5018 rounded; in row 2 0.1 lies on 5.0001 + 0.5 and goes up.
+    (4, False): (
+        [[0, 12, 10, 8, 14, 4, 15, 9], [15, 0, 8, 5, 6, 6, 3, 7]],
+        [0.13330078125, 0.199951171875],
+        [8, 5],
+    ),
+    # 8 bit: 2/255 and 3/255. z = 127.502 rounded; in row 2 z = 85.0013.
+    (8, False): (
+        [[0, 192, 160, 128, 224, 64, 255, 144], [255, 0, 128, 85, 94, 102, 59, 119]],
+        [0.007843017578125, 0.0117645263671875],
+        [128, 85],
+    ),
 }
 
 
@@ -58,7 +76,7 @@ def test_what_a_symmetric_grid_clips_is_less_than_a_step():
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4, 8]), st.booleans())
-def test_rounding_again_changes_nothing_on_searched_grids(seed, bits, symmetric):
+def test_rounding_what_was_rounded_changes_nothing(seed, bits, symmetric):
     weight = torch.randn(4, 32, generator=torch.Generator().manual_seed(seed))
     scheme = Scheme(bits=bits, group=16, symmetric=symmetric)
     once = grid.nearest(weight, scheme)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from quantize.checkpoints import llama, saved
 from sulan import quantize
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.models import load, tiny
-from sulan.quantize import artefact, grid
+from sulan.quantize import artefact, grid, texts
 from sulan.quantize.settings import Budget, Tuning
 from sulan.runs import fingerprints, record
 
@@ -95,6 +96,7 @@ def test_codes_stay_within_one_of_the_start_while_grids_are_frozen(model, tmp_pa
 
 
 def killed_after(words: list[str], wait_for: Path, *, more: float) -> int:
+    """Start a command, kill it once a file is there, and return how it ended."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -106,8 +108,8 @@ def killed_after(words: list[str], wait_for: Path, *, more: float) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("more", [0.0, 0.15], ids=["between blocks", "within a block"])
-def test_a_killed_run_resumes_to_the_same_bytes(more, tmp_path):
+def test_a_run_that_is_killed_twice_resumes_to_the_same_bytes(tmp_path):
+    """Killed between two blocks, and again within one: no finished block is made or written again."""
     model = llama(tmp_path / "model", layers=3)
     tuning = Tuning(samples=6, sequence_length=48, steps=30, batch=2)
     whole = made(tmp_path / "whole", model, tuning=tuning)
@@ -115,29 +117,66 @@ def test_a_killed_run_resumes_to_the_same_bytes(more, tmp_path):
     words = [
         sys.executable, "-m", "sulan", "quantize", "run", str(model), "--out", str(out), "--bits", "2",
         "--group-size", "32", "--recipe", "light", "--calibration", "python", "--samples", "6",
-        "--sequence-length", "48", "--steps", "30", "--batch", "2",
+        "--sequence-length", "48", "--steps", "30", "--batch", "2", "--resume",
     ]  # fmt: skip
-    first = tmp_path / ".out.work" / "block-00000.safetensors"
-    assert killed_after(words, first, more=more) == -signal.SIGKILL
-    assert not out.exists()
+    first, second = (tmp_path / ".out.work" / f"block-0000{number}.safetensors" for number in (0, 1))
+    assert killed_after(words, first, more=0) == -signal.SIGKILL
     assert first.exists()
-    when = first.stat().st_mtime_ns
+    written = first.stat()
+    assert killed_after(words, second, more=0.05) == -signal.SIGKILL
+    assert not out.exists()
+    assert (first.stat().st_ino, first.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    with pytest.raises(InputError, match="cannot resume: bits was 2, now it is 3"):
+        made(out, model, tuning=tuning, bits=3, resume=True)
+    assert not out.exists()
     made(out, model, tuning=tuning, resume=True)
     assert fingerprints.path(out) == fingerprints.path(whole)
-    assert not first.exists() or first.stat().st_mtime_ns == when
 
 
-def test_a_stale_folder_is_refused_with_its_reason(model, tmp_path):
-    out = tmp_path / "out"
-    with pytest.raises(InputError, match="needs text"):
-        made(out, model, calibration=None)
-    from sulan.quantize.resuming import Work
-
-    work = Work(out)
-    made(out, model)
-    work.begin({"bits": 4, "seed": 0}, resume=False)
-    with pytest.raises(InputError, match=r"cannot resume: .* was"):
-        made(out, model, resume=True)
+def test_the_whole_job_runs_without_a_network(model, tmp_path):
+    """Quantised, exported and measured in a network namespace that has nothing but the loopback."""
+    cut = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if not (shutil.which("unshare") and shutil.which("ip")) or subprocess.run([*cut, "true"]).returncode:
+        pytest.skip("network namespaces need Linux' unshare and ip, and leave to use them")
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(page for _, page in list(texts.documents(PYTHON))[:8]))
+    recipe = tmp_path / "job.toml"
+    recipe.write_text(f"""
+about = "A job without a network."
+minutes = 1
+[[step]]
+run = "quantize run"
+model = "{model}"
+bits = 4
+group_size = 32
+recipe = "light"
+calibration = "{text}"
+samples = 4
+sequence_length = 32
+steps = 4
+out = "made"
+[[step]]
+run = "quantize export"
+model = "made"
+format = "gguf"
+out = "gguf"
+[[step]]
+run = "quantize measure"
+model = "made"
+against = "{model}"
+data = "{text}"
+windows = 4
+sequence_length = 32
+deployed = ["gguf/model.gguf"]
+decode_tokens = 4
+out = "measured"
+""")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("HF_HUB_OFFLINE", None)  # nothing but the cut keeps it from asking
+    words = [*cut, sys.executable, "-m", "sulan", "run", str(recipe)]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert record.read(tmp_path / "measured")["status"] == "complete"
 
 
 def test_two_runs_in_one_process_do_not_touch_each_other(model, tuned, tmp_path):
@@ -234,6 +273,8 @@ def test_without_text_grids_are_searched_and_it_is_said(model, tmp_path):
 
 
 def test_missing_things_are_named(model, tmp_path):
+    with pytest.raises(InputError, match="needs text"):
+        made(tmp_path / "out", model, calibration=None)
     with pytest.raises(MissingFile, match="nowhere"):
         made(tmp_path / "out", model, calibration=Path("nowhere"))
     with pytest.raises(MissingFile, match="no model"):

@@ -229,12 +229,30 @@ class _Judge:
         squares = [flow.targets[r].float().square().mean() for r in streams.batches(samples, 1)]
         self.size = torch.stack(squares).mean().clamp_min(1e-30).to(flow.device)
 
-    def loss(self, rows: slice | Tensor, tokens: slice = slice(None)) -> Tensor:
-        """Return the objective's mean over some tokens of windows."""
+    def loss(self, rows: slice | Tensor) -> Tensor:
+        """Return the objective's mean over windows."""
+        return self._squares(rows, None).mean() / self.size
+
+    def estimate(self, rows: Tensor, thinned: Thinned, *, offset: int, every: int) -> Tensor:
+        """Return an estimate of it from the first token and every so-manyth from `offset` on.
+
+        The first token stands for itself: later ones rest their attention on it, its activations are far larger
+        than others', and steps that leave its error out undo what the steps between have done.
+        """
+        later = range(offset or every, self.flow.student.shape[1], every)
+        tokens = torch.tensor([0, *later], device=self.flow.device)
+        with thinned.to(tokens):
+            squares = self._squares(rows, tokens)
+        return (squares[:, 0].sum() + every * squares[:, 1:].sum()) / self.size
+
+    def _squares(self, rows: slice | Tensor, tokens: Tensor | None) -> Tensor:
+        """Return the mean squared error of every token, [windows, tokens]."""
         flow = self.flow
         found = streams.output(self.block, flow.student[rows].to(flow.device), flow.arguments)
-        error = found[:, tokens].float() - flow.targets[rows][:, tokens].to(flow.device).float()
-        return error.square().mean() / self.size
+        targets = flow.targets[rows].to(flow.device)
+        if tokens is not None:
+            found, targets = found[:, tokens], targets[:, tokens]
+        return (found.float() - targets.float()).square().mean(-1)
 
     def thinned(self) -> Thinned:
         """Return what of the block need only be computed for the tokens whose errors count."""
@@ -272,9 +290,8 @@ def _descend(
         if len(order) < min(plan.batch, judge.trained):
             order += generator.permutation(judge.trained).tolist()
         rows, order = torch.tensor(order[: plan.batch]), order[plan.batch :]
-        tokens = slice(int(generator.integers(every)), None, every)
-        with thinned.to(tokens):
-            judge.loss(rows, tokens).backward()
+        offset = int(generator.integers(every))
+        judge.estimate(rows, thinned, offset=offset, every=every).backward()
         rate = signround.rate(step, plan.steps, plan.rate)
         clip_rate = signround.rate(step, plan.steps, plan.clip_rate)
         with one_thread():

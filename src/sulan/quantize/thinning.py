@@ -37,8 +37,8 @@ class Thinned:
         self.parts = list(_largest(block, _tokenwise(block, run)))
 
     @contextmanager
-    def to(self, tokens: slice) -> Iterator[None]:
-        """Compute the parts for these tokens; their outputs for all others are zero, and so are gradients."""
+    def to(self, tokens: Tensor) -> Iterator[None]:
+        """Compute the parts for these tokens, int64 [count]; for all others their outputs and gradients are zero."""
 
         def before(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, int]:
             lengths.append(given[0].shape[1])

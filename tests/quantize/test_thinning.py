@@ -1,0 +1,59 @@
+"""What need only be computed for the tokens whose errors count, and that it gives the same gradient."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sulan.models import tiny
+from sulan.quantize import streamed, streams
+from sulan.quantize.thinning import Thinned
+
+LENGTH = 12
+
+
+def prepared(kind: str) -> tuple[nn.Module, Tensor, dict[str, object]]:
+    """Return a model's first block with its inputs on two windows."""
+    model = getattr(tiny, kind)(width=64, hidden=128)
+    model.eval().requires_grad_(False)
+    blocks = streamed.blocks(model)[1]
+    windows = torch.arange(2 * LENGTH).view(2, LENGTH) % model.config.vocab_size
+    hidden = torch.empty(2, LENGTH, 64)
+    arguments = streams.enter(model, blocks, windows, hidden, device=torch.device("cpu"))[0]
+    for module in blocks[0].modules():
+        if isinstance(module, nn.Linear):
+            module.weight.requires_grad_(True)
+    return blocks[0], hidden, arguments
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("llama", {"self_attn.q_proj", "self_attn.o_proj", "mlp"}),
+        ("phi", {"self_attn.q_proj", "self_attn.dense", "mlp"}),
+        ("opt", {"self_attn.q_proj", "self_attn.out_proj"}),
+    ],
+)
+def test_all_but_keys_and_values_act_on_tokens_alone(kind, expected):
+    block, hidden, arguments = prepared(kind)
+    thinned = Thinned(block, lambda: streams.output(block, hidden[:1], arguments))
+    names = {module: name for name, module in block.named_modules()}
+    assert {names[part] for part in thinned.parts} == expected
+    assert all(parameter.grad is None for parameter in block.parameters())
+
+
+@pytest.mark.parametrize("kind", ["llama", "phi", "opt"])
+def test_gradients_are_those_of_the_whole_computation(kind):
+    block, hidden, arguments = prepared(kind)
+    thinned = Thinned(block, lambda: streams.output(block, hidden[:1], arguments))
+    tokens = torch.tensor([0, 4, 5, 11])
+    found = []
+    for chosen in (tokens, torch.arange(LENGTH)):
+        with thinned.to(chosen):
+            out = streams.output(block, hidden, arguments)
+        out[:, tokens].square().sum().backward()
+        weights = [p for p in block.parameters() if p.requires_grad]
+        found.append([torch.as_tensor(weight.grad).clone() for weight in weights])
+        block.zero_grad()
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert torch.equal(streams.output(block, hidden, arguments), out)
