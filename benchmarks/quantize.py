@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch", type=int, default=4, help="windows a step")
-    parser.add_argument("--every", type=int, default=2, help="ours: one token in so many counts in a step")
+    parser.add_argument("--every", type=int, default=3, help="ours: one token in so many counts in a step")
     parser.add_argument(
         "--more",
         type=float,

@@ -78,8 +78,8 @@ def export(model: Path, *, format: Format, out: Path) -> Report:
         )
         html.write(report, folder)
         run.metric(f"size.mb.{format}", round(size / 1e6, 3), scale=source.description.teacher)
-        for check in checks:
-            run.metric(f"check.{check.reader.split()[0]}", check.error, scale=check.what)
+        for number, check in enumerate(checks):
+            run.metric(f"check.{number}.{check.reader.replace(' ', '_')}", check.error, scale=check.what)
     return report
 
 

@@ -55,7 +55,7 @@ class Tuning:
     sequence_length: int = 2048
     steps: int | None = None
     batch: int = 8
-    every: int = 2
+    every: int = 3
     start: Start | None = None
     rate: float | None = None
     clip_rate: float | None = None
@@ -117,7 +117,7 @@ _SEARCHED = Plan(
     samples=128,
     sequence_length=2048,
     batch=8,
-    every=2,
+    every=3,
     rate=0.0,
     clip_rate=0.0,
     quantized_input=True,
