@@ -77,3 +77,25 @@ def decoding() -> str:
             what = name.removeprefix(start)
             lines.append(f"| {what} | {found.get(f'size.mb.{what}', '')} | {value} |")
     return "\n".join(lines)
+
+
+EMBEDDING = 49_152 * 576
+"""Weights of SmolLM2's embedding, which a budget of size stores in 8.25 bits and the uniform run keeps in float32."""
+
+
+def sized() -> str:
+    """Return size and divergence of the model made for 70 MB, beside uniform bits.
+
+    The uniform one counts with its embedding at 8 bit, though it was measured with the unrounded one.
+    """
+    lines = ["| | MB | bits a weight | KL, nats | scale |", "| --- | --- | --- | --- | --- |"]
+    for name, what in (("s70", "`--max-size-mb 70`"), ("u3", "`--bits 3 --group-size -1`")):
+        run, measured = (
+            record.read(RECORDS / "quantize-exports" / own) for own in (name, f"{name}-measured")
+        )
+        made = {metric["name"]: metric for metric in run["metrics"]}
+        kl = next(metric for metric in measured["metrics"] if metric["name"] == "kl.mean")
+        size = made["size.mb"]["value"] - (EMBEDDING * (4 - 8.25 / 8) / 1e6 if name == "u3" else 0)
+        bits, scale = made["bits.average"]["value"], f"{made['size.mb']['scale']}; {kl['scale']}"
+        lines.append(f"| {what} | {size:.2f} | {bits} | {kl['value']} | {scale} |")
+    return "\n".join(lines)

@@ -26,8 +26,9 @@ class Tuning:
     batch
         Windows a step. Default 8 (section 4.1).
     every
-        Tokens of a window of which one counts in a step, a random one of the first and every so-manyth after it; all
-        are attended to. The paper has 1.
+        One token in so many counts in a step: the first of a window, and from a random one on each so-manyth; all
+        are attended to. The paper has 1. With ten blocks of SmolLM2 at 2 bit, 50 steps on 4 windows of 128 tokens,
+        1, 2 and 3 took 45, 33 and 28 CPU seconds to divergences of 0.266, 0.263 and 0.267.
     start
         Where tuning starts: `nearest` (the paper's), `searched` (grids that cost least, columns weighed by
         their inputs; the default) or `gptq` (searched grids, then columns that make good one another's errors).

@@ -2,8 +2,8 @@
 
 A block's output at a token depends on the other tokens only through what attention reads of them: keys and
 values. All else - queries, the output projection, the feed-forward part - acts on each token alone, so where
-only some tokens' errors count, it need only be computed for those. The gradient of their error is exact; for
-blocks of Llama's shape and every second token a step has 5.2 instead of 10.1 multiplications a weight.
+only some tokens' errors count, it need only be computed for those. The gradient of their error is exact; with
+every third token a step of SmolLM2's blocks has 1.0 instead of 2.8 multiplications a weight and token.
 
 Which parts act on each token alone is not told from names but tried: the error of the last token sends no
 gradient to the other tokens' outputs of such a part. Not covered: parts that are called with more than the
@@ -67,8 +67,12 @@ def _tokenwise(block: nn.Module, run: Callable[[], Tensor]) -> set[nn.Module]:
     def listen(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any], out: Any) -> None:
         alone = len(given) == 1 and not named and _is_hidden(given[0]) and _is_hidden(out)
         found[module] = alone and module not in found and out.requires_grad
+
+        def arrived(slope: Tensor) -> None:
+            found[module] = found[module] and not slope[:, :-1].any()
+
         if found[module]:
-            out.register_hook(lambda slope: found.update({module: not slope[:, :-1].any()}))
+            out.register_hook(arrived)
 
     handles = [
         module.register_forward_hook(listen, with_kwargs=True)
