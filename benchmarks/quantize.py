@@ -187,7 +187,7 @@ def train(job: dict[str, Any]) -> None:
             batch=16,
             context=job["tokens"],
             learning_rate=2e-3,
-            warmup=20,
+            warmup=job["steps"] // 20,
         ),
         early=(),
     )
@@ -203,11 +203,11 @@ def work(kind: str, folder: Path, **job: Any) -> dict[str, Any]:
     folder.mkdir(parents=True)
     (folder / "job.json").write_text(json.dumps({**job, "folder": str(folder)}))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, __file__, "--job", kind, str(folder / "job.json")]
     with (folder / "log.txt").open("w") as log:
-        subprocess.run(
-            [sys.executable, __file__, "--job", kind, str(folder / "job.json")],
-            check=True, env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
+        done = subprocess.run(words, check=False, env=environment, stdout=log, stderr=log)
+    if done.returncode:
+        raise SystemExit(f"{kind} failed:\n{(folder / 'log.txt').read_text()[-2000:]}")
     return json.loads((folder / "told.json").read_text())
 
 
