@@ -54,12 +54,13 @@ def test_step_is_against_the_signs_that_autograd_finds(bits, symmetric, fused):
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_compiled_and_plain_steps_agree(symmetric):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_compiled_and_plain_steps_agree(dtype, symmetric):
     scheme = Scheme(bits=3, group=16, symmetric=symmetric)
     one, other = state(scheme), state(scheme, fused=False)
-    outs = torch.empty(32, 64), torch.empty(32, 64)
+    outs = torch.empty(32, 64, dtype=dtype), torch.empty(32, 64, dtype=dtype)
     for turn in range(4):
-        slope = drawn(32, 64, seed=turn)
+        slope = drawn(32, 64, seed=turn).to(dtype)
         for rounding, out in zip((one, other), outs, strict=True):
             rounding.advance(slope, out, rate=0.05, clip_rate=0.02)
     assert torch.equal(one.shift, other.shift)

@@ -40,7 +40,7 @@ class Thinned:
     def to(self, tokens: Tensor) -> Iterator[None]:
         """Compute the parts for these tokens, int64 [count]; for all others their outputs and gradients are zero."""
 
-        def before(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, int]:
+        def before(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
             lengths.append(given[0].shape[1])
             return (given[0][:, tokens],)
 
