@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from sulan.models import tiny
 from sulan.quantize import streamed, streams
+from sulan.quantize.blocks import Flow, _Judge
+from sulan.quantize.settings import RECIPES
 from sulan.quantize.thinning import Thinned
 
 LENGTH = 12
@@ -57,3 +59,15 @@ def test_gradients_are_those_of_the_whole_computation(kind):
     for one, other in zip(*found, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
     assert torch.equal(streams.output(block, hidden, arguments), out)
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, LENGTH])
+def test_estimates_from_some_tokens_are_the_loss_on_average(every):
+    block, hidden, arguments = prepared("llama")
+    targets = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(0))
+    flow = Flow(student=hidden, targets=targets, arguments=arguments, device=hidden.device)
+    judge = _Judge(block, flow, RECIPES["light"])
+    thinned, rows = judge.thinned(), torch.tensor([0, 1])
+    with torch.no_grad():
+        found = [judge.estimate(rows, thinned, offset=place, every=every) for place in range(every)]
+        assert torch.stack(found).mean() == pytest.approx(float(judge.loss(rows)), rel=1e-5)

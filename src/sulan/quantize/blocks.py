@@ -237,13 +237,16 @@ class _Judge:
         """Return an estimate of it from the first token and every so-manyth from `offset` on.
 
         The first token stands for itself: later ones rest their attention on it, its activations are far larger
-        than others', and steps that leave its error out undo what the steps between have done.
+        than theirs, and steps that leave its error out undo what the steps between have done. (With one token in
+        two and without the first, the divergence of ten blocks of SmolLM2 at 2 bit was 0.290 instead of 0.263.)
         """
-        later = range(offset or every, self.flow.student.shape[1], every)
-        tokens = torch.tensor([0, *later], device=self.flow.device)
+        if every == 1:
+            return self.loss(rows)
+        length = self.flow.student.shape[1]
+        tokens = torch.tensor([0, *range(offset or every, length, every)], device=self.flow.device)
         with thinned.to(tokens):
             squares = self._squares(rows, tokens)
-        return (squares[:, 0].sum() + every * squares[:, 1:].sum()) / self.size
+        return (squares[:, 0] + every * squares[:, 1:].sum(1)).mean() / (length * self.size)
 
     def _squares(self, rows: slice | Tensor, tokens: Tensor | None) -> Tensor:
         """Return the mean squared error of every token, [windows, tokens]."""
