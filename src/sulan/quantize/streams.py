@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-
 WRITTEN_OUT = 256
 """Longest window whose attention on a CPU is written out as matrix products instead of torch's fused kernel: forward
 and backward of 4 windows of 128 tokens of SmolLM2 took 5.7 instead of 16.1 ms in bfloat16. Beyond it the scores,
