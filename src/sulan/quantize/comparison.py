@@ -29,6 +29,7 @@ from sulan.quantize.streamed import blocks as find_blocks
 from sulan.reports import charts
 from sulan.reports.charts import Line
 from sulan.reports.report import Cell, Report, Table
+from sulan.runs import fingerprints
 
 TUNED, NEAREST, SEARCHED, FLOOR = "this model", "nearest", "searched", "teacher in bfloat16"
 
@@ -235,7 +236,7 @@ def compare(
     if (model / artefact.DESCRIPTION).exists():
         made = artefact.read(model)
         description = made.description
-        if description.teacher_fingerprint != job.fingerprint(sources.folder(against)):
+        if description.teacher_fingerprint != fingerprints.path(sources.folder(against)):
             notes.append(f"{against} is not the model that this one was made from")
         if baselines:
             for kind in (NEAREST, SEARCHED):

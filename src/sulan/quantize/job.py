@@ -135,7 +135,7 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
     checkpoint.check()
     work = Work(out)
     identity = {
-        "model": fingerprint(source),
+        "model": fingerprints.path(source),
         "calibration": texts.fingerprint(asked.calibration) if asked.calibration else "",
         "bits": asked.bits,
         "group_size": asked.group_size,
@@ -189,11 +189,6 @@ def run(asked: Asked, folder: Path, *, out: Path, resume: bool) -> Job:
     tokenizer.save_pretrained(folder)
     job.cpu_seconds = time.process_time() - start
     return job
-
-
-def fingerprint(folder: Path) -> str:
-    """Return what a description names its teacher by: the SHA-256 of the checkpoint folder."""
-    return fingerprints.path(folder)
 
 
 def read_importance(folder: Path) -> dict[str, Tensor]:

@@ -70,7 +70,7 @@ class Checkpoint:
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """Precision of the weights, told from the largest kind of the first file's tensors."""
+        """Precision of the weights: that of the first one."""
         name = next(iter(self._files))
         return self.tensor(name).dtype
 
