@@ -94,7 +94,10 @@ def memory(blocks: Blocks, windows: Tensor | None, plan: Plan) -> int:
     shell = sum(p.numel() for n, p in skeleton.named_parameters() if not n.startswith(f"{blocks.name}."))
     config = skeleton.config.get_text_config()
     widths = config.hidden_size + max(m.out_features for m in blocks.matrices(0).values())
-    step = min(plan.batch, len(windows)) * windows.shape[1] * widths * 16 * item
+    batch, length = min(plan.batch, len(windows)), windows.shape[1]
+    step = batch * length * widths * 16 * item
+    if blocks.machine.device.type == "cpu" and length <= streams.WRITTEN_OUT:
+        step += batch * length**2 * config.num_attention_heads * 16
     return INTERPRETER_BYTES + shell * item + max(BYTES_PER_WEIGHT * largest + step, shell * 8)
 
 

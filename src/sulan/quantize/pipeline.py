@@ -4,6 +4,7 @@ Memory holds the embedding, one block in two precisions with its tuning state, a
 Not covered: several devices.
 """
 
+import ctypes
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ def quantise(
         for number in range(count)
     }
     last = max((number for number in range(count) if by_block[number] and not work.has(number)), default=-1)
+    _give_back()
     flowing = None
     if windows is not None and last >= 0:
         flowing = enter(blocks, windows, work, embedding=embedding)
@@ -134,6 +136,18 @@ def quantise(
         if done.losses:
             _log.info("block %d: %s", number, {name: f"{loss:.3g}" for name, loss in done.losses.items()})
         on_block(number, done)
+        _give_back()
+
+
+def _give_back() -> None:
+    """Give freed memory back to the system, which glibc does by itself only from the end of its heap.
+
+    Of the 481 MB that it held after SmolLM2's first block, 289 were free, most since the tokenizer was read; without
+    this a run grew by 7 MB a block. It takes 3 ms.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _alone(blocks: Blocks, layers: Sequence[Layer], plan: Plan) -> Tuned:
