@@ -19,6 +19,10 @@ from sulan.runs.progress import progress
 
 INDEX = "model.safetensors.index.json"
 
+SMALL_BYTES = 1 << 20
+"""Below it a tensor is copied from the file's memory map: the system maps up to a megabyte around what is read, and
+SmolLM2's 61 norms, kept until the result is written, held 64 MB of it."""
+
 
 class Checkpoint:
     """The weights of a checkpoint folder by name, read from disk when asked for.
@@ -174,7 +178,8 @@ def _read(path: Path, name: str) -> Tensor:
         return torch.load(path, map_location="cpu", mmap=True, weights_only=True)[name]
     try:
         with safe_open(path, framework="pt") as file:
-            return file.get_tensor(name)
+            tensor = file.get_tensor(name)
+            return tensor.clone() if tensor.nbytes < SMALL_BYTES else tensor
     except SafetensorError as error:
         raise BrokenArtefact(f"{path} is damaged: {error}") from error
 
