@@ -41,7 +41,8 @@ class Tuning:
     quantized_input
         Tune each block on what the quantised blocks before it give, instead of on the unquantised model's activations.
     validation
-        Share of the windows that judge and are not tuned on.
+        Share of the windows that judge and are not tuned on. The paper keeps what was best on the batches that it is
+        tuned on, which with few windows is what fits them; one window in eight is what judging may cost.
     patience
         Checks in a row without improvement after which a block is done. A block is checked five times, and in
         its first half it is not given up.
