@@ -44,8 +44,8 @@ class Tuning:
         Share of the windows that judge and are not tuned on. The paper keeps what was best on the batches that it is
         tuned on, which with few windows is what fits them; one window in eight is what judging may cost.
     patience
-        Checks in a row without improvement after which a block is done. A block is checked five times, and in
-        its first half it is not given up.
+        Checks in a row without improvement, in the second half of the steps, after which a block is done. A block is
+        checked five times.
     dtype
         Precision of the blocks' arithmetic: `float32`, `bfloat16`, or `auto`, whichever the device multiplies
         in hardware.
