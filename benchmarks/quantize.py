@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.pop(0)  # this folder: its quantize.py is not the room
 
 GROUP = 64
-ALL = ["smollm2-w2", "smollm2-w3", "trained-w2", "trained-w3"]
+ALL = ["smollm2-w2", "smollm2-w3", "trained-w2"]
 
 
 def ours(job: dict[str, Any]) -> None:
@@ -308,10 +308,10 @@ def main() -> None:
         help="times the steps, for the comparison at equal CPU seconds, at 2 bit",
     )
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--windows", type=int, default=32)
+    parser.add_argument("--windows", type=int, default=24)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--only", nargs="*", default=ALL)
-    parser.add_argument("--training-steps", type=int, default=400)
+    parser.add_argument("--training-steps", type=int, default=250)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "records" / "quantize")
     arguments = parser.parse_args()
     config = {name: value for name, value in vars(arguments).items() if name != "out"}
