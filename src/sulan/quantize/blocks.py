@@ -9,11 +9,13 @@ judged on windows that tuning never sees: the best check is kept, tuning ends wh
 and a block that never beats the best of its starts keeps that start. Errors are told relative to
 sum_t w_t ||F(W, Z)_t||^2.
 
-The paper has w = 1. A model's first token may have activations hundreds of times those of others, which makes the sum
-its error and the signs of gradients its own. Here a token whose output is larger than the median counts less by the
-ratio of their lengths, w = min(1, median / length). All 30 blocks of SmolLM2 at 2 bit (groups of 64, 50 steps on 4
-windows of 128 tokens) had a divergence of 0.86 nats with it; of 2.05 without it, two blocks also being given up early.
-Tried and left: the square of that ratio, 0.87; dividing every token's error by its size, small ones too, which with six blocks took 0.17 to 0.28.
+The paper has w = 1. A model's first token may have activations hundreds of times those of others, which makes the
+sum its error and the signs of gradients its own. Here a token whose output is larger than the median counts less
+by the ratio of their lengths, w = min(1, median / length). All 30 blocks of SmolLM2 at 2 bit (groups of 64, 50
+steps on 4 windows of 128 tokens) had a divergence of 0.86 nats with it; of 2.05 without it, two blocks also being
+given up early. Tried and left: the square of that ratio, 0.87; dividing every token's error by its size, small ones
+too, which with six blocks took 0.17 to 0.28.
+
 Not covered: several blocks at once, tuning of biases and norms.
 """
 
