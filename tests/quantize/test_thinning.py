@@ -1,5 +1,7 @@
 """What need only be computed for the tokens whose errors count, and that it gives the same gradient."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -71,3 +73,19 @@ def test_estimates_from_some_tokens_are_the_loss_on_average(every):
     with torch.no_grad():
         found = [judge.estimate(rows, thinned, offset=place, every=every) for place in range(every)]
         assert torch.stack(found).mean() == pytest.approx(float(judge.loss(rows)), rel=1e-5)
+
+
+def test_a_token_of_huge_activations_counts_less_unless_all_count_alike():
+    block, hidden, arguments = prepared("llama")
+    targets = streams.output(block, hidden, arguments).detach()
+    targets[0, 0] *= 1000
+    flow = Flow(student=hidden, targets=targets, arguments=arguments, device=hidden.device)
+    shares = []
+    for lessen in (True, False):
+        judge = _Judge(block, flow, replace(RECIPES["light"], lessen_large=lessen))
+        errors = judge._errors(torch.tensor([0]), None).detach()[0]
+        shares.append(float(errors[0] / targets[0, 0].square().mean()))
+    lengths = targets.square().mean(-1)
+    ratio = float((lengths.median() / lengths[0, 0]).sqrt())
+    assert ratio < 0.01
+    assert shares == pytest.approx([ratio, 1.0], rel=0.01)
