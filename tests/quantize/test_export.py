@@ -141,6 +141,16 @@ def test_exports_of_asymmetric_two_bits(format, model, tmp_path):
     assert quantize.export(source, format=format, out=tmp_path / "out").tables[0].rows
 
 
+@pytest.mark.parametrize(("bits", "sym", "kind"), [(4, False, "14 x Q4_1"), (8, True, "15 x Q8_0")])
+def test_llama_reads_the_other_types_and_predicts_the_same(bits, sym, kind, model, tmp_path):
+    pytest.importorskip("xllamacpp", reason="the extra gguf is not installed")
+    source = rounded(tmp_path / "source", model, bits=bits, sym=sym)
+    report = quantize.export(source, format="gguf", out=tmp_path / "out")
+    assert any(kind in note for note in report.notes)
+    (found,) = [row for row in report.tables[0].rows if row[0] == "llama.cpp"]
+    assert float(str(found[2])) <= 0.01
+
+
 def test_rows_of_one_group_are_exported(model, tmp_path):
     source = rounded(tmp_path / "source", model, bits=4, group=-1)
     for format in ("onnx", "gguf"):
