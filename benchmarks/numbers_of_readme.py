@@ -25,6 +25,10 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
     "neurons": (
         ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
     ),
+    "quantize": (
+        ("smollm2-w2.cpu.ratio.ours", "2 bit in {:.1f}x less CPU time than auto-round"),
+        ("smollm2-w2.kl.ratio.ours", "at {:.2f} of its divergence"),
+    ),
 }
 """Metric of a room's benchmark and how the table says it."""
 

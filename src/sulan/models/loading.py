@@ -83,7 +83,7 @@ def load(name: str | Path, *, dtype: Precision = "auto", device: str = "auto") -
         The Hub did not give the model.
     """
     where = devices.device(device)
-    folder = _folder(name)
+    folder = checkpoint_folder(name)
     model, tokenizer = _read(folder, name, dtype=devices.dtype(dtype, where))
     _check_finite(model, name)
     _check_vocabulary(model, tokenizer, name)
@@ -124,7 +124,7 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(f"{ends}\n{text}".encode()).hexdigest()
 
 
-def _folder(name: str | Path) -> Path:
+def checkpoint_folder(name: str | Path) -> Path:
     """Return the checkpoint folder that a name means."""
     if str(name) == tiny.NAME:
         return tiny.checkpoint()

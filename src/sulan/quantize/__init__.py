@@ -2,11 +2,20 @@
 
 Paper: Optimize Weight Rounding via Signed Gradient Descent for the Quantization of LLMs, arXiv 2309.05516.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan quantize run smollm2 --bits 4 --calibration python --recipe light --out quantised
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.quantize.export import export
+    from sulan.quantize.measure import measure
+    from sulan.quantize.run import run
+
+__all__ = ["export", "measure", "run"]
 
 room(__name__)
