@@ -25,7 +25,6 @@ BUILT_LATER = {
     "anytoany": {"train", "evaluate"},
     "corpus": {"stats", "audit", "translate-score"},
     "quantize": {"run", "measure"},
-    "radiance": {"render", "simulate"},
     "textbook": {"evaluate", "ablate"},
     "tune": {"compare"},
 }
