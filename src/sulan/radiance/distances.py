@@ -62,7 +62,6 @@ def distances(grids, meta, shape, number, points, values, normals):
 @compiled
 def is_outside(meta, shape, grid, local, margin):
     """Tell whether a point is further than `margin` outside a grid's box."""
-    """Tell whether a point is further than `margin` outside a grid's box."""
     for k in range(3):
         high = meta[grid, k] + meta[grid, 3 + k] * (shape[grid, 1 + k] - 1)
         if local[k] < meta[grid, k] - margin or local[k] > high + margin:

@@ -157,7 +157,8 @@ def made(name: str) -> Mesh:
     trimesh = _trimesh()
     if name == "bunny":
         loaded = trimesh.load(BUNNY, force="mesh", process=False)
-        return _smooth(numpy.asarray(loaded.vertices), numpy.asarray(loaded.faces))
+        upright = numpy.asarray(loaded.vertices) @ coordinates.Z_FROM_Y_UP[:3, :3].T
+        return _smooth(upright, numpy.asarray(loaded.faces))
     if name in ("ball", "lowball"):
         ball = trimesh.creation.icosphere(subdivisions=4 if name == "ball" else 2, radius=0.5)
         return _smooth(numpy.asarray(ball.vertices), numpy.asarray(ball.faces))

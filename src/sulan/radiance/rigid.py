@@ -28,7 +28,6 @@ def rotate(q, v, out):
 @compiled
 def unrotate(q, v, out):
     """out = v turned back by the quaternion q."""
-    """out = v turned back by the quaternion q."""
     conjugate = numpy.empty(4)
     conjugate[0], conjugate[1], conjugate[2], conjugate[3] = q[0], -q[1], -q[2], -q[3]
     rotate(conjugate, v, out)
@@ -68,7 +67,6 @@ def mobility(q, inverse, weight, r, n):
 
 @compiled
 def cross(a, b, out):
-    """out = a x b."""
     """out = a x b."""
     out[0] = a[1] * b[2] - a[2] * b[1]
     out[1] = a[2] * b[0] - a[0] * b[2]
