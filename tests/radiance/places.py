@@ -42,7 +42,9 @@ def room(*, resolution: int = 24, lamp: bool = True) -> Field:
         low=LOW, high=HIGH, resolution=resolution, raw_density=-12.0, radiance=0.4, shell=0.12, scale=20.0
     )
     if lamp:
-        axes = [numpy.linspace(low, high, resolution) for low, high in zip(LOW[::-1], HIGH[::-1], strict=True)]
+        axes = [
+            numpy.linspace(low, high, resolution) for low, high in zip(LOW[::-1], HIGH[::-1], strict=True)
+        ]
         z, y, x = numpy.meshgrid(*axes, indexing="ij")
         away = numpy.sqrt(sum((a - c) ** 2 for a, c in zip((x, y, z), LAMP_CENTRE, strict=True)))
         inside = away < LAMP_RADIUS

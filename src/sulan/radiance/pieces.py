@@ -73,6 +73,8 @@ class PiecedVolume:
 
         from sulan.radiance.volume import box
 
+        # A point plus a vector is a Vector3f to Dr.Jit, which a transform would only turn.
+        point = self.mi.Point3f(point)
         empty, far = self.whole.leave(point, direction, active)
         outside = ~_inside(self.whole.low, self.whole.high, point)
         empty |= outside
@@ -114,7 +116,7 @@ class PiecedVolume:
         for low, high in self.boxes:
             solid &= ~_inside(low, high, point)
         for (low, high), back in zip(self.boxes, self.back, strict=True):
-            old = back @ point
+            old = back @ mi.Point3f(point)
             here = _inside(low, high, old)
             where = dr.select(here, old, where)
             along = dr.select(here, back @ direction, along)
