@@ -1,4 +1,4 @@
-"""Figures of the issue that light gives: field, transport, insertion, lamps. Slow tests and the benchmark share them."""
+"""Figures of the issue that light gives: field, transport, insertion, lamps; for slow tests and the benchmark."""
 
 import time
 from collections.abc import Mapping

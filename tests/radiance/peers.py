@@ -12,8 +12,8 @@ import numpy
 import torch
 from torch.nn import functional
 
-from sulan.radiance import harmonics
 from sulan.radiance import field as fields
+from sulan.radiance import harmonics
 from sulan.radiance.field import Field
 from sulan.radiance.settings import TrainSettings
 from sulan.radiance.training import COLOUR, DARK, Rays

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from sulan.errors import BackendError, MissingExtra
+from sulan.errors import InputError, MissingExtra, MissingFile
 from sulan.runs import folders, outputs
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -63,8 +63,10 @@ def mitsuba(device: Device = "auto") -> ModuleType:
     ------
     MissingExtra
         Mitsuba is not installed.
-    BackendError
-        No usable LLVM, or no usable card where one is asked for. The hint is what to type.
+    MissingFile
+        No usable LLVM; the hint is the line that installs one.
+    InputError
+        A card is asked for and none is usable.
     """
     variant = _variant(device)
     try:
@@ -81,9 +83,7 @@ def mitsuba(device: Device = "auto") -> ModuleType:
 def _variant(device: Device) -> str:
     if device == "cuda" or (device == "auto" and has_card()):
         if not has_card():
-            raise BackendError(
-                "no NVIDIA card is usable here", hint="leave --device out, or say --device cpu"
-            )
+            raise InputError("no NVIDIA card is usable here", hint="leave --device out, or say --device cpu")
         return "cuda_ad_rgb"
     os.environ[VARIABLE] = str(library())
     return "llvm_ad_rgb"
@@ -99,7 +99,7 @@ def library() -> Path:
 
     Raises
     ------
-    BackendError
+    MissingFile
         There is none; the hint is the line that installs one.
     """
     given = os.environ.get(VARIABLE)
@@ -109,7 +109,7 @@ def library() -> Path:
             return path
         _log.debug("%s does not compile Dr.Jit's kernels", path)
     named = ", ".join(path.name for path in tried) or "none found"
-    raise BackendError(f"no usable LLVM ({OLDEST} or newer) among: {named}", hint=REMEDY)
+    raise MissingFile(f"no usable LLVM ({OLDEST} or newer) among: {named}", hint=REMEDY)
 
 
 def candidates(places: tuple[str, ...] = _PLACES) -> list[Path]:

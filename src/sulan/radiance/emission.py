@@ -37,8 +37,8 @@ def fit(
     samples: int,
     depth: int,
     seed: int,
-) -> tuple[Array, Array, list[float]]:
-    """Fit emission and albedo of faces; return both `[m, 3]` and the loss at every step.
+) -> tuple[Array, Array, tuple[float, float]]:
+    """Fit emission and albedo of faces; return both `[m, 3]`, and the mean loss over the views before and after.
 
     Parameters
     ----------
@@ -67,10 +67,9 @@ def fit(
     integrator = mi.load_dict({"type": "prb", "max_depth": depth})
     sensors = [(sensor(mi, camera), mi.TensorXf(image.astype(numpy.float32))) for camera, image in views]
     mask = mi.Float(numpy.repeat(may, 3, axis=1).ravel())
-    losses = []
-    for step in range(steps):
-        parameters.update(optimiser)
-        view, truth = sensors[step % len(sensors)]
+
+    def error(number: int, step: int) -> Any:
+        view, truth = sensors[number]
         shown = mi.render(
             scene,
             parameters,
@@ -79,20 +78,29 @@ def fit(
             spp=samples,
             seed=(seed + step) & 0xFFFFFFFF,
         )
-        error = dr.square(shown - truth) / dr.square(dr.detach(truth) + 0.05)
-        loss = dr.mean(error) + SPARSITY * dr.mean(parameters[names["emission"]]) / scale
+        return dr.mean(dr.square(shown - truth) / dr.square(truth + 0.05))
+
+    def over_all() -> float:
+        with dr.suspend_grad():
+            errors = [numpy.asarray(error(number, number)).ravel()[0] for number in range(len(sensors))]
+        return float(numpy.mean(errors))
+
+    before = over_all()
+    for step in range(steps):
+        parameters.update(optimiser)
+        loss = error(step % len(sensors), step) + SPARSITY * dr.mean(parameters[names["emission"]]) / scale
         dr.backward(loss)
         optimiser.step()
         optimiser[names["albedo"]] = dr.clip(optimiser[names["albedo"]], 0.0, 0.95)
         optimiser[names["emission"]] = dr.clip(optimiser[names["emission"]], 0.0, BRIGHTEST) * mask
-        losses.append(float(numpy.asarray(loss).ravel()[0]))
     parameters.update(optimiser)
+    after = over_all()
     read = (
         numpy.array(parameters[names[key]]).reshape(-1, 3).astype(numpy.float64)
         for key in ("emission", "albedo")
     )
     fitted, reflects = read
-    return fitted, reflects, losses
+    return fitted, reflects, (before, after)
 
 
 def sensor(mi: Any, camera: Camera) -> Any:

@@ -49,14 +49,14 @@ class Estimated:
     excess
         Largest ratio of light given out to light received, over the faces: what speaks for an emitter.
     losses
-        Of the fit, mean over the views, at its start and at its end; empty where nothing may emit.
+        Of the fit, mean over the views, before and after; None where nothing may emit.
     """
 
     lights: tuple[Light, ...]
     shares: NDArray[numpy.float32]
     candidates: int
     excess: float
-    losses: list[float]
+    losses: tuple[float, float] | None
 
 
 def estimate(
@@ -98,14 +98,14 @@ def estimate(
     excess = numpy.where(seen, found.excess()[nearest], 0.0)
     may = excess > threshold
     lights: tuple[Light, ...] = ()
-    losses: list[float] = []
+    losses = None
     if may.any():
         emitted = numpy.maximum(found.leaving - found.arriving, 0.0)[nearest] * may[:, None]
         albedo = numpy.clip(found.leaving / numpy.maximum(found.arriving, 1e-6), 0.02, 0.95)[nearest]
         albedo[may] = 0.3
         pictures = [(view, _shown(mi, volume, view, seed=seed)) for view in _few(views)]
         if steps and pictures:
-            emitted, _, steps_losses = emission.fit(
+            emitted, _, losses = emission.fit(
                 mi,
                 vertices,
                 faces,
@@ -117,8 +117,6 @@ def estimate(
                 depth=3,
                 seed=seed,
             )
-            first, last = steps_losses[: len(pictures)], steps_losses[-len(pictures) :]
-            losses = [float(numpy.mean(first)), float(numpy.mean(last))]
         bright = lighting.luminance(emitted)
         received = float((lighting.luminance(found.arriving)[nearest] * area[kept] / 2).sum() * numpy.pi)
         lights = _lights(

@@ -89,7 +89,7 @@ def light(
                 "faces that may emit": found.candidates,
                 "largest excess": round(found.excess, 3),
                 "loss before": round(found.losses[0], 5) if found.losses else None,
-                "loss after": round(found.losses[-1], 5) if found.losses else None,
+                "loss after": round(found.losses[1], 5) if found.losses else None,
             },
             tables=(
                 Table(

@@ -30,7 +30,11 @@ Measured = list[dict[str, float]]
 
 
 def check(loaded: Stage, views: list[Camera]) -> None:
-    """Raise InputError where a camera is inside a mesh in its frame: before any frame has cost anything."""
+    """Raise InputError where a camera is inside a mesh in its frame, or a material is none of Mitsuba's.
+
+    Before any frame has cost anything.
+    """
+    loaded.shapes(0)
     for number, view in enumerate(views):
         frames.check_camera(loaded, view, number)
 

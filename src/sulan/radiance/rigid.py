@@ -46,7 +46,7 @@ def turn_by(q, x, y, z):
 
 @compiled
 def spin(q, inverse, v, out):
-    """out = I^-1 v in the world, where `inverse` is the diagonal of I^-1 in the body's principal frame."""
+    """out = I^-1 v in the world, where `inverse` is the diagonal of I^-1 in the body's principal frame (or of I)."""
     local = numpy.empty(3)
     unrotate(q, v, local)
     for k in range(3):
@@ -101,32 +101,34 @@ def kick(velocity, omega, q, inverse, weight, r, impulse):
 
 
 @compiled
-def gyrate(q, omega, inverse, h):
-    """omega -= h I^-1 (omega x I omega): what keeps the angular momentum of a tumbling body."""
-    local = numpy.empty(3)
-    unrotate(q, omega, local)
-    i0, i1, i2 = 1.0 / inverse[0], 1.0 / inverse[1], 1.0 / inverse[2]
-    # Two half steps of the midpoint rule: first order loses a percent in ten seconds.
-    x, y, z = local[0], local[1], local[2]
-    for _ in range(3):
-        mx, my, mz = 0.5 * (x + local[0]), 0.5 * (y + local[1]), 0.5 * (z + local[2])
-        x = local[0] - h * inverse[0] * (i2 - i1) * my * mz
-        y = local[1] - h * inverse[1] * (i0 - i2) * mz * mx
-        z = local[2] - h * inverse[2] * (i1 - i0) * mx * my
-    local[0], local[1], local[2] = x, y, z
-    rotate(q, local, omega)
+def tumble(q, omega, inverse, h, drift):
+    """Turn a free body by a step of its own rotation, keeping its angular momentum L = I omega to rounding.
+
+    The step goes with the velocity half-way, I_half^-1 L (midpoint rule), which `omega` is left at; `drift` becomes
+    what is between it and the velocity at the end, I_end^-1 L. Without it a bar's spin is off by 3 % in ten seconds.
+    """
+    momentum, half = numpy.empty(3), q.copy()
+    spin(q, 1.0 / inverse, omega, momentum)
+    turn_by(half, 0.5 * h * omega[0], 0.5 * h * omega[1], 0.5 * h * omega[2])
+    spin(half, inverse, momentum, omega)
+    turn_by(q, h * omega[0], h * omega[1], h * omega[2])
+    spin(q, inverse, momentum, drift)
+    for k in range(3):
+        drift[k] -= omega[k]
 
 
 @compiled
 def angular(before, after, omega, h):
-    """omega = 2 (after * before^-1).xyz / h."""
+    """omega = 2 (after * before^-1).xyz / (w h), by the tangent: the exact inverse of `turn_by`."""
     w0, x0, y0, z0 = before[0], -before[1], -before[2], -before[3]
     w1, x1, y1, z1 = after[0], after[1], after[2], after[3]
     w = w1 * w0 - x1 * x0 - y1 * y0 - z1 * z0
-    sign = 2.0 / h if w >= 0 else -2.0 / h
-    omega[0] = sign * (w1 * x0 + x1 * w0 + y1 * z0 - z1 * y0)
-    omega[1] = sign * (w1 * y0 - x1 * z0 + y1 * w0 + z1 * x0)
-    omega[2] = sign * (w1 * z0 + x1 * y0 - y1 * x0 + z1 * w0)
+    if abs(w) < 1e-3:  # half a turn within a substep: faster than can be told
+        w = 1e-3 if w >= 0 else -1e-3
+    scale = 2.0 / (w * h)
+    omega[0] = scale * (w1 * x0 + x1 * w0 + y1 * z0 - z1 * y0)
+    omega[1] = scale * (w1 * y0 - x1 * z0 + y1 * w0 + z1 * x0)
+    omega[2] = scale * (w1 * z0 + x1 * y0 - y1 * x0 + z1 * w0)
 
 
 @compiled

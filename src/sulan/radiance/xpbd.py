@@ -15,7 +15,7 @@ in float64: the same input gives the same bits. Not covered: cloth against itsel
 import numpy
 
 from sulan.radiance.contacts import contacts, velocities
-from sulan.radiance.rigid import angular, compiled, cross, gyrate, turn_by
+from sulan.radiance.rigid import angular, compiled, cross, tumble
 
 
 @compiled
@@ -80,7 +80,7 @@ def substeps(
     """
     particles, bodies = len(x), len(position)
     before, turned = numpy.empty_like(x), numpy.empty_like(rotation)
-    centre = numpy.empty_like(position)
+    centre, drift = numpy.empty_like(position), numpy.zeros_like(position)
     a, b = (
         numpy.empty(limit, numpy.int64),
         numpy.empty(limit, numpy.int64),
@@ -100,12 +100,11 @@ def substeps(
         for i in range(bodies):
             centre[i], turned[i] = position[i], rotation[i]
             if weight[i] > 0.0:
-                gyrate(rotation[i], omega[i], inertia[i], h)
                 for k in range(3):
                     velocity[i, k] = (velocity[i, k] + h * gravity[k]) * keep
                     omega[i, k] *= keep
                     position[i, k] += h * velocity[i, k]
-                turn_by(rotation[i], h * omega[i, 0], h * omega[i, 1], h * omega[i, 2])
+                tumble(rotation[i], omega[i], inertia[i], h, drift[i])
         multiplier[:] = 0.0
         pressure[:] = 0.0
         _solve_edges(x, w, edges, rest, compliance, multiplier, h)
@@ -146,6 +145,7 @@ def substeps(
                 for k in range(3):
                     velocity[i, k] = (position[i, k] - centre[i, k]) / h
                 angular(turned[i], rotation[i], omega[i], h)
+                omega[i] += drift[i]
         velocities(
             found,
             a,
