@@ -21,6 +21,9 @@ ALBEDO_RATE = 0.02
 EMISSION_RATE = 0.05
 """Relative to the brightest face: the scene's unit of radiance is arbitrary."""
 
+DARK = 0.05
+"""Radiance below which errors count absolutely, as in training."""
+
 SPARSITY = 1e-3
 """Weight of the mean emission relative to the brightest; the official 25 goes with its own units."""
 
@@ -68,27 +71,34 @@ def fit(
     sensors = [(sensor(mi, camera), mi.TensorXf(image.astype(numpy.float32))) for camera, image in views]
     mask = mi.Float(numpy.repeat(may, 3, axis=1).ravel())
 
-    def error(number: int, step: int) -> Any:
-        view, truth = sensors[number]
-        shown = mi.render(
+    def shown(number: int, draw: int) -> Any:
+        return mi.render(
             scene,
             parameters,
-            sensor=view,
+            sensor=sensors[number][0],
             integrator=integrator,
             spp=samples,
-            seed=(seed + step) & 0xFFFFFFFF,
+            seed=(seed + draw) & 0xFFFFFFFF,
         )
-        return dr.mean(dr.square(shown - truth) / dr.square(truth + 0.05))
 
+    # The square of a noisy difference is mostly noise; the product of two independent ones is not.
     def over_all() -> float:
         with dr.suspend_grad():
-            errors = [numpy.asarray(error(number, number)).ravel()[0] for number in range(len(sensors))]
-        return float(numpy.mean(errors))
+            errors = [
+                dr.mean((shown(n, 2 * n) - truth) * (shown(n, 2 * n + 1) - truth) / dr.square(truth + DARK))
+                for n, (_, truth) in enumerate(sensors)
+            ]
+        return float(numpy.mean([numpy.asarray(error).ravel()[0] for error in errors]))
 
     before = over_all()
     for step in range(steps):
         parameters.update(optimiser)
-        loss = error(step % len(sensors), step) + SPARSITY * dr.mean(parameters[names["emission"]]) / scale
+        number = step % len(sensors)
+        truth = sensors[number][1]
+        with dr.suspend_grad():
+            slope = 2.0 * (shown(number, 2 * step) - truth) / dr.square(truth + DARK)
+        loss = dr.mean(slope * shown(number, 2 * step + 1))
+        loss += SPARSITY * dr.mean(parameters[names["emission"]]) / scale
         dr.backward(loss)
         optimiser.step()
         optimiser[names["albedo"]] = dr.clip(optimiser[names["albedo"]], 0.0, 0.95)
