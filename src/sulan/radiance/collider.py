@@ -26,8 +26,10 @@ SMOOTHING = 0.7
 """Standard deviation of the Gaussian on distances, in voxels: takes away the stairs, moves no surface by half a
 voxel."""
 
-SHINING = 3.0
-"""Times the light of most of the scene's surfaces (their 90th percentile) that a thin place must give out to count."""
+SHINING = 1.0
+"""Times the light of most of the scene's surfaces (their 90th percentile) that a thin place must give out to count.
+Measured on seven fields of a room with two lamps, 150 to 400 steps: at 3 both lamps are found in two of them, at 1 in
+six; in a room without lamps none at either."""
 
 Array = NDArray[numpy.float32]
 
