@@ -65,6 +65,7 @@ bench: $(VENV)/.all  ## Measure the rooms beside their peers.
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/digest.py
 	$(BIN)/python benchmarks/neurons.py
+	$(BIN)/python benchmarks/radiance.py
 
 docs: $(VENV)/.all  ## Regenerate what is generated in the docs and in README.
 	$(BIN)/cog -P -r README.md docs/*.md

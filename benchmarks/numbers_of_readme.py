@@ -21,6 +21,11 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
     "neurons": (
         ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
     ),
+    "radiance": (
+        ("training.ratio.torch", "to 30 dB {:.0f}x faster than torch's grid_sample"),
+        ("hybrid.ratio.delta", "to equal noise {:.0f}x faster than delta tracking"),
+        ("queries.ratio.warp", "distances {:.0f}x faster than Warp's mesh queries"),
+    ),
 }
 """Metric of a room's benchmark and how the table says it."""
 

@@ -215,6 +215,7 @@ def test_cloth_rests_on_a_trained_field(studio):
 @pytest.mark.timeout(1800)
 def test_distance_queries_beside_mesh_queries(studio):
     """Line 5 of the issue."""
+    pytest.importorskip("warp", reason="warp-lang is of the extra `bench`")
     found = measured_motion.queries(studio / "solid")
     assert found["queries.ratio.warp"] > 100
     assert found["queries.difference.voxels"] < 1
