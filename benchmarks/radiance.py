@@ -2,7 +2,8 @@
 
 A studio is captured in HDR and its field trained; then, on that field: held-out quality and CPU seconds to 30 dB beside
 a torch `grid_sample` field; equal error on meshes alone beside Mitsuba's `path`, and with the field beside plain delta
-tracking; insertion against the room really rendered with the meshes; lamps; motion; distance queries beside Warp's. Times are CPU seconds of this process with one thread.
+tracking; insertion against the room really rendered with the meshes; lamps; motion; distance queries beside Warp's.
+Times are CPU seconds of this process with one thread.
 
     python benchmarks/radiance.py [--out FOLDER] [--work FOLDER]
 """

@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 
 import numpy
+from numpy.typing import NDArray
 
 from sulan.radiance import bodies, collider, distances, meshes, scenes
 from sulan.radiance.bodies import Loose, Rigid
 from sulan.radiance.collider import DistanceGrid
 from sulan.radiance.settings import SimulateSettings
 from sulan.radiance.simulator import Simulator, packed
+
+Array = NDArray[numpy.generic]
 
 FRAME = 1 / 24
 
@@ -153,15 +156,37 @@ def cloth_on_field(folder: Path, *, seconds: float = 10.0) -> dict[str, float]:
     return cloth_on(grid, at=(-0.5, 0.45, 1.0), cells=24, scale=0.7, seconds=seconds)
 
 
+def fine_ball(*, nodes: int = 65) -> tuple[DistanceGrid, Array, Array]:
+    """Distances to a ball, and its mesh of 81,920 faces."""
+    import trimesh
+
+    side = numpy.linspace(-1.0, 1.0, nodes)
+    z, y, x = numpy.meshgrid(side, side, side, indexing="ij")
+    values = (numpy.sqrt(x * x + y * y + z * z) - 0.5).astype(numpy.float32)
+    ball = trimesh.creation.icosphere(subdivisions=6, radius=0.5)
+    grid = DistanceGrid(low=(-1.0, -1.0, -1.0), high=(1.0, 1.0, 1.0), distances=values)
+    return grid, numpy.asarray(ball.vertices), numpy.asarray(ball.faces)
+
+
 def queries(folder: Path, *, count: int = 20_000) -> dict[str, float]:
+    """Queries beside a mesh's, on a trained field's collider and on a mesh of 81,920 faces."""
+    found = collider.load(folder / scenes.COLLIDER)
+    return {
+        **{
+            f"{n}.field": v
+            for n, v in beside_warp(found.grid, *collider.surface(found.grid), count=count).items()
+        },
+        **beside_warp(*fine_ball(), count=count),
+    }
+
+
+def beside_warp(grid: DistanceGrid, vertices: Array, faces: Array, *, count: int) -> dict[str, float]:
     """Signed distances a CPU second: our grid in numba, and Warp's `mesh_query_point` on its surface."""
     import warp
 
     query = warp_query()
-    found = collider.load(folder / scenes.COLLIDER)
-    vertices, faces = collider.surface(found.grid)
-    points = numpy.random.default_rng(0).uniform(found.grid.low, found.grid.high, size=(count, 3))
-    grids, meta, shape = packed([found.grid])
+    points = numpy.random.default_rng(0).uniform(grid.low, grid.high, size=(count, 3))
+    grids, meta, shape = packed([grid])
     many = numpy.tile(points, (50, 1))
     values, normals = numpy.zeros(len(many)), numpy.zeros((len(many), 3))
     distances.distances(grids, meta, shape, 0, many[:10], values, normals)
@@ -169,23 +194,22 @@ def queries(folder: Path, *, count: int = 20_000) -> dict[str, float]:
     distances.distances(grids, meta, shape, 0, many, values, normals)
     ours = len(many) / (time.process_time() - begun)
     warp.config.quiet = True
-    device = "cpu"
     mesh = warp.Mesh(
-        points=warp.array(vertices.astype(numpy.float32), dtype=warp.vec3, device=device),
-        indices=warp.array(faces.astype(numpy.int32).ravel(), dtype=int, device=device),
+        points=warp.array(vertices.astype(numpy.float32), dtype=warp.vec3, device="cpu"),
+        indices=warp.array(faces.astype(numpy.int32).ravel(), dtype=int, device="cpu"),
     )
-    wanted = warp.array(points.astype(numpy.float32), dtype=warp.vec3, device=device)
-    signed = warp.zeros(count, dtype=float, device=device)
-    warp.launch(query, dim=10, inputs=[mesh.id, wanted, signed], device=device)
+    wanted = warp.array(points.astype(numpy.float32), dtype=warp.vec3, device="cpu")
+    signed = warp.zeros(count, dtype=float, device="cpu")
+    warp.launch(query, dim=10, inputs=[mesh.id, wanted, signed], device="cpu")
     begun = time.process_time()
-    warp.launch(query, dim=count, inputs=[mesh.id, wanted, signed], device=device)
+    warp.launch(query, dim=count, inputs=[mesh.id, wanted, signed], device="cpu")
     by_warp = count / (time.process_time() - begun)
     apart = numpy.abs(values[:count] - signed.numpy())
     return {
         "queries.ours": ours,
         "queries.warp": by_warp,
         "queries.ratio.warp": ours / by_warp,
-        "queries.difference.voxels": float(numpy.median(apart)) / found.grid.voxel,
+        "queries.difference.voxels": float(numpy.median(apart)) / grid.voxel,
         "queries.faces": float(len(faces)),
     }
 
@@ -195,10 +219,10 @@ def warp_query() -> object:
     import warp
 
     @warp.kernel
-    def query(mesh: warp.uint64, points: warp.array(dtype=warp.vec3), signed: warp.array(dtype=float)):
+    def query(mesh: warp.uint64, points: warp.array(dtype=warp.vec3), distances_: warp.array(dtype=float)):
         i = warp.tid()
         found = warp.mesh_query_point(mesh, points[i], 10.0)
         near = warp.mesh_eval_position(mesh, found.face, found.u, found.v)
-        signed[i] = found.sign * warp.length(points[i] - near)
+        distances_[i] = found.sign * warp.length(points[i] - near)
 
     return query
