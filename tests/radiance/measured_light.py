@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def hybrid_scene(mi: Any, folder: Path) -> dict[str, float]:
     highest = float((field.scale * numpy.logaddexp(0.0, field.values[..., 0])).max())
     border = field.density_nodes() >= fields.SOLID
     field.values[border, 0] = numpy.log(numpy.expm1(highest / field.scale))
-    field = Field(**{**vars(field), "shell": 0.0})
+    field = replace(field, shell=0.0)
     volume = GridVolume.of(mi, field, step=0.5)
     majorant = float(field.density_nodes().max())
     scene = mi.load_dict(

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def free_body(*, seconds: float = 10.0) -> dict[str, float]:
         settings=settings,
     )
     solver.omega[0] = [0.5, 3.0, 0.7]
-    first = solver.state()
+    first = last = solver.state()
     for _ in range(round(seconds / FRAME)):
         last = solver.advance(FRAME)
     return {
@@ -139,7 +140,7 @@ def two_way(*, seconds: float = 1.0) -> dict[str, float]:
     ball = body("ball", at=(-0.5, 0.05, 0.02), scale=0.3, velocity=(2.0, 0.0, 0.0))
     settings = SimulateSettings(gravity=0.0, damping=0.0, restitution=0.5)
     solver = Simulator(None, [ball, block], [], settings=settings)
-    first = solver.state()
+    first = last = solver.state()
     for _ in range(round(seconds / FRAME)):
         last = solver.advance(FRAME)
     return {
@@ -214,12 +215,14 @@ def beside_warp(grid: DistanceGrid, vertices: Array, faces: Array, *, count: int
     }
 
 
-def warp_query() -> object:
+def warp_query() -> Any:
     """Warp's kernel of a signed mesh query."""
     import warp
 
+    vectors, numbers = warp.array(dtype=warp.vec3), warp.array(dtype=float)
+
     @warp.kernel
-    def query(mesh: warp.uint64, points: warp.array(dtype=warp.vec3), distances_: warp.array(dtype=float)):
+    def query(mesh: warp.uint64, points: vectors, distances_: numbers):
         i = warp.tid()
         found = warp.mesh_query_point(mesh, points[i], 10.0)
         near = warp.mesh_eval_position(mesh, found.face, found.u, found.v)

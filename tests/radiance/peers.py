@@ -68,8 +68,10 @@ class TorchField:
         if self.start.shell:
             border = torch.minimum(points - self.low, self.high - points).amin(2)
             density = torch.where(border <= self.start.shell, torch.full_like(density, fields.SOLID), density)
-        basis = harmonics.basis(*direction.T, 1)
-        logarithm = sum(raw[1 + 3 * k : 4 + 3 * k] * basis[k][None, :, None] for k in range(4))
+        basis = harmonics.basis(direction[:, 0], direction[:, 1], direction[:, 2], 1)
+        logarithm = torch.zeros_like(raw[1:4])
+        for k, value in enumerate(basis):
+            logarithm = logarithm + raw[1 + 3 * k : 4 + 3 * k] * value[None, :, None]
         radiance = torch.exp(torch.clamp(logarithm, max=12.0))
         depth = density * length
         through = torch.exp(-(torch.cumsum(depth, 1) - depth))

@@ -50,7 +50,7 @@ def data(views: Path) -> training.Rays:
 
 def train(mi: Any, data: training.Rays, **more: Any) -> tuple[field.Field, list[float]]:
     schedule = [training.Stage(resolution=9, steps=12), training.Stage(resolution=13, steps=14)]
-    words = {
+    words: dict[str, Any] = {
         "low": places.LOW,
         "high": places.HIGH,
         "schedule": schedule,
@@ -130,7 +130,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_in_the_same_bytes(mi, views, t
 
 def hashed(mi: Any, data: training.Rays, *, steps: int) -> tuple[hashing.HashField, list[float]]:
     size = hashing.HashSize(levels=4, table=1 << 10, base=4, finest=16)
-    words = {
+    words: dict[str, Any] = {
         "low": places.LOW,
         "high": places.HIGH,
         "resolution": 16,

@@ -30,7 +30,7 @@ LAYERS = {"R", "G", "B", "depth.Z", "coverage.A", "error.A"} | {
     f"{name}.{letter}" for name in ("field", "mesh", "shadow") for letter in "RGB"
 }
 
-RENDERING = {"samples": 4, "workers": 1, "settings": RenderSettings(bounces=2, device="cpu")}
+RENDERING: dict[str, Any] = {"samples": 4, "workers": 1, "settings": RenderSettings(bounces=2, device="cpu")}
 
 
 @pytest.fixture(scope="session")

@@ -201,8 +201,8 @@ def _one(
     bright = [lighting.luminance(image.astype(float)) for image in (truth, empty)]
     shaded = (bright[0] < SHADED * bright[1]) & ~covered & (alpha < 0.02)
     if shaded.any():
-        errors = (images.relative_error(image, truth, mask=shaded) for image in (ours, plain.beauty))
-        found.shadow_errors.append((*errors, int(shaded.sum())))  # type: ignore[arg-type]
+        on, off = (images.relative_error(image, truth, mask=shaded) for image in (ours, plain.beauty))
+        found.shadow_errors.append((on, off, int(shaded.sum())))
     if len(found.shown) < SHOWN:
         found.shown.append((truth, ours, others["composite"], others["environment"]))
 

@@ -15,8 +15,6 @@ from sulan.errors import BrokenArtefact, InputError, MissingExtra, MissingFile
 
 Image = NDArray[numpy.float32]
 
-HDR_SUFFIXES = (".exr", ".hdr")
-
 LARGEST_PIXELS = 100_000_000
 """A photograph has at most some 100 million pixels; a header that states more is not read."""
 

@@ -27,8 +27,15 @@ NEAR = 1e-6
 class Volume(Protocol):
     """What the oracle needs of a field; `sulan.radiance.field.Field` is one."""
 
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
+    @property
+    def low(self) -> tuple[float, float, float]:
+        """Lower corner of the box."""
+        ...
+
+    @property
+    def high(self) -> tuple[float, float, float]:
+        """Upper corner of the box."""
+        ...
 
     def query(self, points: Vectors, directions: Vectors) -> tuple[Vectors, Vectors]:
         """Density `[n]` and radiance `[n, 3]`."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 
 from sulan.radiance import harmonics
-from sulan.radiance.field import LARGEST_LOG_RADIANCE, SOLID, Field
+from sulan.radiance.field import LARGEST_LOG_RADIANCE, SOLID, Field, triple
 
 EMPTY_DENSITY = 0.02
 """Density below which a cell counts as empty, relative to one over the box's longest side: crossing the whole box
@@ -133,8 +133,8 @@ class GridVolume:
         """Bring the field back."""
         width, height = self.environment_size
         return Field(
-            low=tuple(float(v[0]) for v in self.low),  # type: ignore[arg-type]
-            high=tuple(float(v[0]) for v in self.high),  # type: ignore[arg-type]
+            low=triple([v[0] for v in self.low]),
+            high=triple([v[0] for v in self.high]),
             values=unpacked(self.values.numpy(), self.nodes, self.field_channels),
             environment=self.environment.numpy().reshape(height, width, 3).copy(),
             scale=self.scale,
