@@ -192,8 +192,8 @@ def signed_distances(solid: NDArray[numpy.bool_], spacing: NDArray[numpy.float64
     Examples
     --------
     >>> line = numpy.asarray([[[True, False, False, False]]])
-    >>> signed_distances(line, numpy.ones(3), ).round(1).tolist()  # smoothed by 0.7 of a voxel
-    [[[-0.3, 0.5, 1.4, 2.3]]]
+    >>> [round(float(d), 1) for d in signed_distances(line, numpy.ones(3))[0, 0]]  # smoothed by 0.7 of a voxel
+    [-0.3, 0.5, 1.5, 2.3]
     """
     import scipy.ndimage
 

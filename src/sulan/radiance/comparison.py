@@ -55,7 +55,6 @@ class Compared:
     pixels: dict[str, int] = field(default_factory=dict)
     shadow_errors: list[tuple[float, float, int]] = field(default_factory=list)
     shown: list[tuple[NDArray[numpy.floating], ...]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def decibels(self, mesh: str, method: str) -> float:
         """Return the PSNR of a mesh's region by a method."""

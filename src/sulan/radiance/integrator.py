@@ -56,7 +56,7 @@ def kind(mi: Any) -> Any:
     """
 
     class Hybrid(mi.SamplingIntegrator):
-        """See the module. Properties: `bounces` (8), `roulette` (5), `distance` (0: none)."""
+        """See the module. Properties: `bounces` (8), `roulette` (5)."""
 
         def __init__(self, properties: Any) -> None:
             super().__init__(properties)

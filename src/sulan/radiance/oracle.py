@@ -109,7 +109,7 @@ def integrate(
     >>> slab = Homogeneous(low=(0, 0, 0), high=(1, 1, 1), density=2.0, radiance=(1, 1, 1))
     >>> along = numpy.asarray([[1.0, 0.0, 0.0]])
     >>> light, through = integrate(slab, numpy.asarray([[-1.0, 0.5, 0.5]]), along, numpy.asarray([9.0]), steps=50)
-    >>> round(light[0, 0], 6), round(through[0], 6)  # 1 - exp(-2), exp(-2)
+    >>> round(float(light[0, 0]), 6), round(float(through[0]), 6)  # 1 - exp(-2), exp(-2)
     (0.864665, 0.135335)
     """
     start, end = clip(volume, origins, directions)

@@ -171,7 +171,6 @@ def report(
     if compared is not None:
         tables.insert(0, compared.table())
         shots |= compared.pictures()
-        notes.extend(compared.notes)
     return Report(
         title="radiance render",
         summary={

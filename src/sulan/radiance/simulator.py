@@ -115,7 +115,6 @@ class Simulator:
             )
             / 6
         )
-        self._stiffness = numpy.zeros(len(self._tetrahedra))
 
     def advance(self, seconds: float) -> State:
         """Move everything by one frame of `seconds`.
@@ -142,7 +141,6 @@ class Simulator:
             self._compliance,
             self._tetrahedra,
             self._volume,
-            self._stiffness,
             self.position,
             self.rotation,
             self.velocity,

@@ -35,7 +35,6 @@ def substeps(
     compliance,
     tetrahedra,
     volume,
-    stiffness,
     position,
     rotation,
     velocity,
@@ -66,8 +65,8 @@ def substeps(
         Particles: positions, velocities `[n, 3]`, inverse masses `[n]`.
     edges, rest, compliance
         Distance constraints: `[m, 2]`, `[m]`, `[m]` (0: rigid, in m/N).
-    tetrahedra, volume, stiffness
-        Volume constraints: `[t, 4]`, `[t]`, compliance `[t]`.
+    tetrahedra, volume
+        Volume constraints, without compliance: `[t, 4]`, `[t]`.
     position, rotation, velocity, omega, weight, inertia
         Rigid bodies: centres `[b, 3]`, quaternions `[b, 4]` of their principal frames, velocities, inverse masses
         `[b]`, inverse principal inertias `[b, 3]`.
@@ -88,7 +87,7 @@ def substeps(
     normal, arm_a, arm_b = numpy.empty((limit, 3)), numpy.empty((limit, 3)), numpy.empty((limit, 3))
     approach, force = numpy.empty(limit), numpy.empty(limit)
     deepest = 0.0
-    multiplier, pressure = numpy.zeros(len(edges)), numpy.zeros(len(tetrahedra))
+    multiplier = numpy.zeros(len(edges))
     keep = max(0.0, 1.0 - damping * h)
     for _ in range(count):
         for i in range(particles):
@@ -106,9 +105,8 @@ def substeps(
                     position[i, k] += h * velocity[i, k]
                 tumble(rotation[i], omega[i], inertia[i], h, drift[i])
         multiplier[:] = 0.0
-        pressure[:] = 0.0
         _solve_edges(x, w, edges, rest, compliance, multiplier, h)
-        _solve_volumes(x, w, tetrahedra, volume, stiffness, pressure, h)
+        _solve_volumes(x, w, tetrahedra, volume)
         found, depth = contacts(
             x,
             w,
@@ -195,7 +193,7 @@ def _solve_edges(x, w, edges, rest, compliance, multiplier, h):
 
 
 @compiled
-def _solve_volumes(x, w, tetrahedra, volume, stiffness, pressure, h):
+def _solve_volumes(x, w, tetrahedra, volume):
     gradient = numpy.empty((4, 3))
     for t in range(len(tetrahedra)):
         i, j, k, m = tetrahedra[t, 0], tetrahedra[t, 1], tetrahedra[t, 2], tetrahedra[t, 3]
@@ -211,9 +209,7 @@ def _solve_volumes(x, w, tetrahedra, volume, stiffness, pressure, h):
             total += w[tetrahedra[t, n]] * (gradient[n] ** 2).sum() / 36.0
         if total < 1e-18:
             continue
-        alpha = stiffness[t] / (h * h)
-        change = (-(now - volume[t]) - alpha * pressure[t]) / (total + alpha)
-        pressure[t] += change
+        change = (volume[t] - now) / total
         for n in range(4):
             for c in range(3):
                 x[tetrahedra[t, n], c] += w[tetrahedra[t, n]] * change * gradient[n, c] / 6.0
