@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from radiance import measured_light, places
-from sulan.radiance import cameras, collider, emission, emitters, lighting
+from sulan.radiance import cameras, collider, comparison, emission, emitters, lighting
 
 pytestmark = pytest.mark.xdist_group("radiance")
 
@@ -112,3 +112,22 @@ def test_costs_beside_path_and_delta_tracking(mi, studio):
     """Line 5 of the issue."""
     assert measured_light.mesh_only(mi)["meshes.cost.ratio.path"] <= 1.3
     assert measured_light.hybrid_scene(mi, studio)["hybrid.ratio.delta"] >= 3
+
+
+def test_the_environment_that_others_are_lit_by_is_not_turned(mi):
+    """Mitsuba's `envmap` of a field shows in every direction what the field itself shows from its middle."""
+    field = places.room(resolution=17)
+    volume = field.on_device(mi)
+    image = comparison.environment(mi, volume, seed=0)
+    scene = mi.load_dict({"type": "scene", "light": comparison._light(mi, image)})
+    directions = numpy.random.default_rng(0).normal(size=(400, 3))
+    directions /= numpy.linalg.norm(directions, axis=1, keepdims=True)
+    found = scene.ray_intersect(mi.Ray3f(mi.Point3f(0), mi.Vector3f(directions.T.astype("f"))))
+    seen = numpy.array(scene.environment().eval(found)).T
+    middle = numpy.broadcast_to([0.0, 0.0, 1.0], directions.shape)
+    real = lighting.radiance(mi, volume, middle, directions, seed=1)
+    towards = numpy.asarray(places.LAMP_CENTRE) - [0.0, 0.0, 1.0]
+    lamp = directions @ (towards / numpy.linalg.norm(towards)) > 0.95
+    assert real[lamp].mean() > 5
+    assert seen[lamp].mean() == pytest.approx(real[lamp].mean(), rel=0.1)
+    assert numpy.median(abs(seen - real)) < 0.02
