@@ -91,7 +91,9 @@ def geometry(
             ),
             notes=_notes(found),
             pictures={
-                "Signed distances on the three middle planes (blue: inside, red: far outside)": _slices(found)
+                "Signed distances where each axis cuts most surface (blue: inside, red: far outside)": _slices(
+                    found
+                )
             },
         )
         html.write(report, folder)
@@ -118,7 +120,9 @@ def _slices(found: "Collider") -> bytes:
     far = max(float(distances.max()), 1e-9)
     made = []
     for axis in range(3):
-        plane = distances.take(distances.shape[axis] // 2, axis=axis)[::-1]
+        others = [other for other in range(3) if other != axis]
+        cuts = [numpy.diff(found.solid, axis=other).sum(axis=tuple(others)) for other in others]
+        plane = distances.take(int(numpy.add(*cuts).argmax()), axis=axis)[::-1]
         height, width = plane.shape
         canvas = numpy.ones((size, size, 3))
         level = numpy.clip(plane / far, -1, 1)

@@ -20,10 +20,12 @@ class TrainSettings:
     smoothness
         Weight of the total variation. Measured, 49 views of 64 x 64: none 24.1 dB, 1e-3 29.8 dB, 2e-3 30.7 dB.
     isotropy
-        Weight that pulls the part of the radiance that depends on direction to nothing.
+        Weight that pulls the part of the radiance that depends on direction to nothing: without it what stands in a
+        room is painted, by direction, onto the walls behind. Measured at 32 nodes and 300 steps: 0.3 gives 31.0 dB and
+        objects that take a twentieth of the light that crosses a voxel, 30 gives 32.9 dB and a third.
     clearing
         Weight that pushes what is met first away from the camera: fog before a plain wall costs no image error.
-        Measured: none leaves a median density of 0.17 in the empty room, 0.1 leaves 0.005 and gains 1 dB.
+        Measured there: 0.1 leaves a median opacity of 0.1 % a voxel in the empty room, 0.02 0.6 %, none 1.4 %.
     step
         Length of a march's step in voxels.
     degree
@@ -31,21 +33,22 @@ class TrainSettings:
     scale
         See `Field.scale`.
     start
-        Raw density that training starts from: nearly empty, and not yet flat.
+        Raw density that training starts from. Measured there: from -5 (nearly empty) objects stay mist, at 0 no ray
+        passes the first voxels and nothing is learnt.
     checkpoint
         Steps between two checkpoints.
     """
 
     rays: int = 4096
-    rate: float = 0.2
+    rate: float = 0.3
     rate_last: float = 0.1
     smoothness: float = 2e-3
     step: float = 1.0
     degree: int = 1
     scale: float = 20.0
-    isotropy: float = 0.3
-    clearing: float = 1e-1
-    start: float = -5.0
+    isotropy: float = 30.0
+    clearing: float = 5e-2
+    start: float = -2.0
     checkpoint: int = 100
 
 
