@@ -70,7 +70,7 @@ def held_out(folder: Path) -> dict[str, float]:
     return {"training.psnr": found["psnr"], "training.cpu_seconds": found["cpu_seconds"]}
 
 
-def beside_torch(mi: Any, folder: Path, *, most_seconds: float = 400.0) -> dict[str, float]:
+def beside_torch(mi: Any, folder: Path, *, most_seconds: float = 240.0) -> dict[str, float]:
     """CPU seconds to 30 dB: ours by whole trainings of more and more steps, torch's along one training."""
     views = captures.read(captured(folder))
     tests, kept = views[::8], [view for number, view in enumerate(views) if number % 8]
