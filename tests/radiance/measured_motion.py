@@ -154,7 +154,7 @@ def two_way(*, seconds: float = 1.0) -> dict[str, float]:
 def cloth_on_field(folder: Path, *, seconds: float = 10.0) -> dict[str, float]:
     """A cloth on the collider of a trained field, over the box that stands in the studio."""
     grid = collider.load(folder / scenes.COLLIDER).grid
-    return cloth_on(grid, at=(-0.5, 0.45, 1.0), cells=24, scale=0.7, seconds=seconds)
+    return cloth_on(grid, at=(-0.5, 0.45, 1.0), cells=24, scale=0.6, seconds=seconds)
 
 
 def fine_ball(*, nodes: int = 65) -> tuple[DistanceGrid, Array, Array]:

@@ -14,7 +14,7 @@ def geometry(
     *,
     out: Path,
     resolution: int | None = None,
-    alpha: float = 0.5,
+    alpha: float = 0.3,
     smallest: float = 0.01,
     fill: bool = True,
 ) -> Report:
@@ -29,8 +29,8 @@ def geometry(
     resolution
         Nodes along the field's longest side. Default: the field's own.
     alpha
-        Share of the light that a solid voxel takes at least. Default: half (the threshold of the design notes; raw
-        density is too noisy to collide with, paper page 6).
+        Share of the light that a solid voxel takes at least: raw density is too noisy to collide with (paper, page 6).
+        Default: measured on the studio, where 0.5 loses a sphere and 0.3 keeps all.
     smallest
         Volume of a part, relative to the largest, below which it is a floater.
     fill
