@@ -1,8 +1,8 @@
 """What of a field is solid: a collider and its signed distances, without floaters.
 
 Raw density is too noisy to collide with (paper, page 6). So: where a voxel takes a third of the light it is solid; the
-largest connected parts are kept and the rest reported as floaters; holes inside are filled; distances come from an exact
-Euclidean transform and are smoothed by less than a voxel, so that their gradient is a usable normal.
+largest connected parts are kept and the rest reported as floaters; holes inside are filled; distances come from an
+exact Euclidean transform and are smoothed by less than a voxel, so that their gradient is a usable normal.
 
     d(p) > 0 outside, < 0 inside, in world units; |grad d| = 1 almost everywhere
 """
