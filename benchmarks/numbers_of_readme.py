@@ -29,6 +29,11 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("smollm2-w2.cpu.ratio.ours", "2 bit in {:.1f}x less CPU time than auto-round"),
         ("smollm2-w2.kl.ratio.ours", "at {:.2f} of its divergence"),
     ),
+    "radiance": (
+        ("training.ratio.torch", "to 30 dB {:.0f}x faster than torch's grid_sample"),
+        ("hybrid.ratio.delta", "to equal noise {:.0f}x faster than delta tracking"),
+        ("queries.ratio.warp", "distances {:.0f}x faster than Warp's mesh queries"),
+    ),
 }
 """Metric of a room's benchmark and how the table says it."""
 

@@ -2,11 +2,27 @@
 
 Paper: Dynamic Mesh-Aware Radiance Fields, arXiv 2309.04581.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan radiance capture studio --out capture
+    sulan radiance train capture --out scene
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.radiance.capture import capture
+    from sulan.radiance.export import export
+    from sulan.radiance.geometry import geometry
+    from sulan.radiance.insert import insert
+    from sulan.radiance.light import light
+    from sulan.radiance.render import render
+    from sulan.radiance.simulate import simulate
+    from sulan.radiance.train import train
+    from sulan.radiance.view import view
+
+__all__ = ["capture", "export", "geometry", "insert", "light", "render", "simulate", "train", "view"]
 
 room(__name__)

@@ -21,6 +21,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["base64"] = _base64
     return environment.get_template("report.html.j2")
 
 
@@ -48,6 +49,10 @@ def write(report: Report, folder: Path) -> None:
     """Write `report.json` and `report.html` into a folder."""
     outputs.write_text(folder / "report.json", report.to_json() + "\n")
     outputs.write_text(folder / "report.html", render(report))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _cell(value: Cell) -> str:

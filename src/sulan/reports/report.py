@@ -40,6 +40,8 @@ class Report:
         0 good, 1 a check failed, 3 partial or a remote service failed.
     charts
         Inline SVG by caption, from `sulan.reports.charts`.
+    pictures
+        PNG files by caption; they are in the page itself, not beside it.
     """
 
     title: str
@@ -48,11 +50,12 @@ class Report:
     notes: tuple[str, ...] = ()
     exit_code: int = 0
     charts: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the report as JSON text, charts left out (they are drawn from the tables)."""
+        """Return the report as JSON text, charts and pictures left out (they are drawn from what the verb made)."""
         document = {"schema_version": SCHEMA_VERSION, **asdict(self)}
-        del document["charts"]
+        del document["charts"], document["pictures"]
         return json.dumps(document, ensure_ascii=False, indent=1)
 
 

@@ -1,0 +1,217 @@
+"""The solver's state between frames: bodies in, frames out, with what is conserved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+
+from sulan.errors import InputError
+from sulan.radiance import coordinates, xpbd
+from sulan.radiance.bodies import Loose, Rigid
+from sulan.radiance.collider import DistanceGrid
+from sulan.radiance.settings import SimulateSettings
+
+Array = NDArray[numpy.float64]
+
+MOST_CONTACTS = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What a frame left: for reports and tests.
+
+    Attributes
+    ----------
+    momentum, spin
+        Linear and angular (about the origin) momentum of everything that moves, `[3]`.
+    energy
+        Kinetic plus potential.
+    speed
+        Largest speed of a particle or centre.
+    penetration
+        Deepest that anything was in anything during the frame, world units; 0 where nothing was.
+    """
+
+    momentum: Array
+    spin: Array
+    energy: float
+    speed: float
+    penetration: float
+
+
+class Simulator:
+    """Bodies in a world of signed distances.
+
+    Parameters
+    ----------
+    world
+        What nothing moves; None: empty space.
+    rigids, looses
+        The bodies.
+    settings
+        See `SimulateSettings`.
+    """
+
+    def __init__(
+        self,
+        world: DistanceGrid | None,
+        rigids: Sequence[Rigid],
+        looses: Sequence[Loose],
+        *,
+        settings: SimulateSettings,
+    ) -> None:
+        self.settings, self.rigids, self.looses = settings, list(rigids), list(looses)
+        grids = [body.grid for body in self.rigids] + ([world] if world is not None else [])
+        self._grids, self._meta, self._shape = packed(grids)
+        self._grid_of = numpy.asarray(
+            [*range(len(self.rigids)), len(self.rigids) if world is not None else -1], dtype=numpy.int64
+        )
+        voxel = world.voxel if world is not None else min((g.voxel for g in grids), default=0.0)
+        self.margin = settings.margin * voxel
+        self._bodies()
+        self._particles()
+        self._gravity = numpy.asarray([0.0, 0.0, settings.gravity])
+
+    def _bodies(self) -> None:
+        bodies = self.rigids
+        self.position = numpy.asarray([body.centre for body in bodies], dtype=numpy.float64).reshape(-1, 3)
+        self.rotation = numpy.asarray([body.rotation for body in bodies], dtype=numpy.float64).reshape(-1, 4)
+        self.velocity = numpy.asarray([body.velocity for body in bodies], dtype=numpy.float64).reshape(-1, 3)
+        self.omega = numpy.zeros_like(self.velocity)
+        mass = numpy.asarray([body.mass for body in bodies], dtype=numpy.float64)
+        self._weight = numpy.where(mass > 0, 1 / numpy.maximum(mass, 1e-300), 0.0)
+        inertia = numpy.asarray([body.inertia for body in bodies], dtype=numpy.float64).reshape(-1, 3)
+        self._inertia = numpy.where(self._weight[:, None] > 0, 1 / numpy.maximum(inertia, 1e-300), 0.0)
+        self._points = numpy.concatenate([numpy.zeros((0, 3)), *(body.points for body in bodies)])
+        self._owner = numpy.repeat(numpy.arange(len(bodies)), [len(body.points) for body in bodies])
+
+    def _particles(self) -> None:
+        starts = numpy.cumsum([0, *(len(loose.positions) for loose in self.looses)])
+        self._starts = starts
+        empty = numpy.zeros((0, 3))
+        self.x = numpy.concatenate([empty, *(loose.positions for loose in self.looses)])
+        self.v = numpy.concatenate(
+            [empty, *(numpy.broadcast_to(loose.velocity, loose.positions.shape) for loose in self.looses)]
+        ).copy()
+        masses = numpy.concatenate([numpy.zeros(0), *(loose.masses for loose in self.looses)])
+        self._w = numpy.where(masses > 0, 1 / numpy.maximum(masses, 1e-300), 0.0)
+        parts = list(zip(starts, self.looses, strict=False))
+        self._edges = numpy.concatenate(
+            [numpy.zeros((0, 2), numpy.int64), *(loose.edges + start for start, loose in parts)]
+        )
+        self._compliance = numpy.concatenate([numpy.zeros(0), *(loose.compliance for loose in self.looses)])
+        ends = self.x[self._edges]
+        self._rest = numpy.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) if len(ends) else numpy.zeros(0)
+        self._tetrahedra = numpy.concatenate(
+            [numpy.zeros((0, 4), numpy.int64), *(loose.tetrahedra + start for start, loose in parts)]
+        )
+        corners = self.x[self._tetrahedra]
+        self._volume = (
+            numpy.einsum(
+                "ij,ij->i",
+                corners[:, 1] - corners[:, 0],
+                numpy.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 0]),
+            )
+            / 6
+        )
+
+    def advance(self, seconds: float) -> State:
+        """Move everything by one frame of `seconds`.
+
+        Raises
+        ------
+        InputError
+            Something left all bounds: the settings are unstable.
+        """
+        settings = self.settings
+        deepest = xpbd.substeps(
+            settings.substeps,
+            seconds / settings.substeps,
+            self._gravity,
+            settings.damping,
+            settings.friction,
+            settings.restitution,
+            self.margin,
+            self.x,
+            self.v,
+            self._w,
+            self._edges,
+            self._rest,
+            self._compliance,
+            self._tetrahedra,
+            self._volume,
+            self.position,
+            self.rotation,
+            self.velocity,
+            self.omega,
+            self._weight,
+            self._inertia,
+            self._points,
+            self._owner,
+            self._grids,
+            self._meta,
+            self._shape,
+            self._grid_of,
+            MOST_CONTACTS,
+        )
+        if not (numpy.isfinite(self.x).all() and numpy.isfinite(self.position).all()):
+            raise InputError(
+                "the simulation left all bounds", hint="more settings.substeps, or softer settings.stretch"
+            )
+        return self.state(penetration=float(deepest))
+
+    def state(self, *, penetration: float = 0.0) -> State:
+        """Return what is conserved, now."""
+        masses = numpy.where(self._w > 0, 1 / numpy.maximum(self._w, 1e-300), 0.0)
+        heavy = numpy.where(self._weight > 0, 1 / numpy.maximum(self._weight, 1e-300), 0.0)
+        moments = numpy.where(self._inertia > 0, 1 / numpy.maximum(self._inertia, 1e-300), 0.0)
+        momentum = (masses[:, None] * self.v).sum(axis=0) + (heavy[:, None] * self.velocity).sum(axis=0)
+        spin = (masses[:, None] * numpy.cross(self.x, self.v)).sum(axis=0)
+        spin = spin + (heavy[:, None] * numpy.cross(self.position, self.velocity)).sum(axis=0)
+        kinetic = 0.5 * float(
+            (masses * (self.v**2).sum(axis=1)).sum() + (heavy * (self.velocity**2).sum(axis=1)).sum()
+        )
+        for number, body in enumerate(self.rigids):
+            if body.mass > 0:
+                turn = coordinates.rotation(self.rotation[number])
+                local = turn.T @ self.omega[number]
+                spin = spin + turn @ (moments[number] * local)
+                kinetic += 0.5 * float((moments[number] * local**2).sum())
+        potential = -self.settings.gravity * float(
+            (masses * self.x[:, 2]).sum() + (heavy * self.position[:, 2]).sum()
+        )
+        speeds = [*numpy.linalg.norm(self.v, axis=1)]
+        speeds += [*numpy.linalg.norm(self.velocity[self._weight > 0], axis=1)]
+        return State(
+            momentum=momentum,
+            spin=spin,
+            energy=kinetic + potential,
+            speed=float(max(speeds, default=0.0)),
+            penetration=penetration,
+        )
+
+    def pose(self, number: int) -> Array:
+        """Return where rigid body `number` has taken its mesh: mesh-to-world, `[4, 4]`."""
+        body = self.rigids[number]
+        start, now = numpy.eye(4), numpy.eye(4)
+        start[:3, :3], start[:3, 3] = coordinates.rotation(body.rotation), body.centre
+        now[:3, :3], now[:3, 3] = coordinates.rotation(self.rotation[number]), self.position[number]
+        return now @ coordinates.inverted(start) @ body.pose
+
+    def vertices(self, number: int) -> Array:
+        """Return the vertices of loose body `number`, world, `[n, 3]`."""
+        return self.looses[number].skin(self.x[self._starts[number] : self._starts[number + 1]])
+
+
+def packed(grids: Sequence[DistanceGrid]) -> tuple[NDArray[numpy.float64], Array, NDArray[numpy.int64]]:
+    """Return grids as `xpbd.distance` reads them."""
+    flat = [numpy.zeros(0)] + [grid.distances.astype(numpy.float64).ravel() for grid in grids]
+    meta, shape, start = numpy.zeros((len(grids), 6)), numpy.zeros((len(grids), 4), numpy.int64), 0
+    for number, grid in enumerate(grids):
+        counts = numpy.asarray(grid.distances.shape[::-1])
+        meta[number, :3] = grid.low
+        meta[number, 3:] = (numpy.asarray(grid.high) - numpy.asarray(grid.low)) / (counts - 1)
+        shape[number] = [start, *counts]
+        start += int(counts.prod())
+    return numpy.concatenate(flat), meta, shape
