@@ -122,7 +122,7 @@ def _slices(found: "Collider") -> bytes:
     for axis in range(3):
         others = [other for other in range(3) if other != axis]
         cuts = [numpy.diff(found.solid, axis=other).sum(axis=tuple(others)) for other in others]
-        plane = distances.take(int(numpy.add(*cuts).argmax()), axis=axis)[::-1]
+        plane = numpy.asarray(distances.take(int(numpy.add(*cuts).argmax()), axis=axis))[::-1]
         height, width = plane.shape
         canvas = numpy.ones((size, size, 3))
         level = numpy.clip(plane / far, -1, 1)
