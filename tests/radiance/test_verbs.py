@@ -130,6 +130,13 @@ def test_another_run_on_a_whole_clip_leaves_it_untouched(made, clip):
     assert {path: path.stat().st_mtime_ns for path in clip.rglob("*")} == before
 
 
+def test_one_path_a_pixel_gives_no_negative_light(made, tmp_path):
+    one = {**RENDERING, "samples": 1}
+    sulan.radiance.render(made / "moved", camera_path=made / "moved", out=tmp_path / "clip", **one)
+    for path in (tmp_path / "clip" / "frames").glob("*.exr"):
+        assert images.read(path).min() >= 0
+
+
 def test_a_piece_of_the_field_falls_and_is_seen_to_have_moved(mi, tmp_path):
     """The lamp in the air as a piece: taken out of the collider, dropped, rendered where it went."""
     scene = places.folder(tmp_path / "room", places.room(resolution=33), views=2)

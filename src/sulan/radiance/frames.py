@@ -103,9 +103,10 @@ def picture(mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: in
         index = dr.arange(mi.UInt32, pixels * count) // count
         ray = _rays(mi, camera, corners, index, sampler, turn, place)
         light, _, layers = integrator.sample(scene, sampler, ray)
-        light = dr.select(dr.isfinite(light), light, mi.Color3f(0.0))
+        whole = dr.all(dr.isfinite(light))
+        light = dr.select(whole, light, mi.Color3f(0.0))
         every = dr.zeros(mi.Float, pixels * count)  # a layer that is the same everywhere has one value
-        values = [value + every for value in (*light, *layers)]
+        values = [dr.select(whole, value, 0.0) + every for value in layers]
         bright = dr.square(mi.luminance(light)) + every
         dr.eval(values, bright)  # each sum would otherwise follow every path again
         added = [dr.block_sum(value, count) for value in values]
@@ -121,12 +122,14 @@ def picture(mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: in
 
 
 def _picture(arrays: list[NDArray[numpy.float64]], square: NDArray[numpy.float64], samples: int) -> Picture:
-    beauty = numpy.stack(arrays[:3], axis=-1)
-    named = dict(zip(LAYERS, arrays[3:], strict=True))
+    named = dict(zip(LAYERS, arrays, strict=True))
+    # What one sample of a segment takes away in shadow may exceed a channel of the whole: right in the mean of many,
+    # and in that of few no light.
     field, mesh, shaded = (
-        numpy.stack([named[f"{name}.{letter}"] for letter in "RGB"], axis=-1)
+        numpy.maximum(numpy.stack([named[f"{name}.{letter}"] for letter in "RGB"], axis=-1), 0.0)
         for name in ("field", "mesh", "shaded")
     )
+    beauty = shaded + mesh
     shadow = numpy.where(field > 1e-6, shaded / numpy.maximum(field, 1e-6), 1.0)
     mean = beauty @ numpy.asarray([0.212671, 0.715160, 0.072169])
     error = numpy.sqrt(numpy.maximum(square - mean**2, 0.0) / max(1, samples - 1))
