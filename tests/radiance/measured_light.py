@@ -190,12 +190,12 @@ def hybrid_scene(mi: Any, folder: Path) -> dict[str, float]:
             "diffuse": {"type": "sphere", "center": [-0.35, -0.1, 0.25], "radius": 0.25},
         }
     )
-    view = places.camera(side=48, place=(0.1, -0.8, 0.9), target=(0.0, 0.2, 0.3))
+    view = places.camera(side=32, place=(0.1, -0.8, 0.9), target=(0.0, 0.2, 0.3))
     lights = scenes.read(lit(folder)).lights or ()
     ours = integrator.hybrid(mi, volume=volume, bounces=2, lights=lights)
     fine = integrator.hybrid(mi, volume=GridVolume.of(mi, field, step=0.1), bounces=2, lights=lights)
     plain = peers.DeltaTracking(mi=mi, volume=volume, majorant=majorant, bounces=2)
-    truth = frames.picture(mi, scene, fine, view, samples=4096, seed=7).beauty
+    truth = frames.picture(mi, scene, fine, view, samples=2048, seed=7).beauty
     found = {"hybrid.majorant": majorant}
     for name, each in (("ours", ours), ("delta", plain)):
         first = mse(frames.picture(mi, scene, each, view, samples=64, seed=8).beauty, truth)

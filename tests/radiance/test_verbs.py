@@ -131,7 +131,7 @@ def test_another_run_on_a_whole_clip_leaves_it_untouched(made, clip):
 
 
 def test_one_path_a_pixel_gives_no_negative_light(made, tmp_path):
-    one = {**RENDERING, "samples": 1}
+    one: dict[str, Any] = {**RENDERING, "samples": 1}
     sulan.radiance.render(made / "moved", camera_path=made / "moved", out=tmp_path / "clip", **one)
     for path in (tmp_path / "clip" / "frames").glob("*.exr"):
         assert images.read(path).min() >= 0
