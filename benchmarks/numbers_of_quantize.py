@@ -6,6 +6,8 @@ from sulan.runs import record
 
 RECORDS = Path(__file__).parent / "records"
 
+LATER = "Not recorded yet; `benchmarks/records/quantize-exports/README.md` has the commands."
+
 METHODS = {
     "ours": "Sulan",
     "ours.more_steps": "Sulan, three times the steps",
@@ -50,6 +52,8 @@ def beside_auto_round() -> str:
 
 def exports() -> str:
     """Return every export's size, speed and agreement with its source."""
+    if not list((RECORDS / "quantize-exports").glob("*-*")):
+        return LATER
     lines = ["| export of | format | MB | read back by | found |", "| --- | --- | --- | --- | --- |"]
     for folder in sorted((RECORDS / "quantize-exports").glob("*-*")):
         made = record.read(folder)
@@ -68,6 +72,8 @@ def exports() -> str:
 
 def decoding() -> str:
     """Return tokens decoded a second by every export beside the teacher in transformers."""
+    if not (RECORDS / "quantize-exports" / "w4-measured").is_dir():
+        return LATER
     made = record.read(RECORDS / "quantize-exports" / "w4-measured")
     found = {metric["name"]: metric["value"] for metric in made["metrics"]}
     lines = ["| file | MB | tokens a second |", "| --- | --- | --- |"]
@@ -88,6 +94,8 @@ def sized() -> str:
 
     The uniform one counts with its embedding at 8 bit, though it was measured with the unrounded one.
     """
+    if not (RECORDS / "quantize-exports" / "u3-measured").is_dir():
+        return LATER
     lines = ["| | MB | bits a weight | KL, nats | scale |", "| --- | --- | --- | --- | --- |"]
     for name, what in (("s70", "`--max-size-mb 70`"), ("u3", "`--bits 3 --group-size -1`")):
         run, measured = (

@@ -65,6 +65,8 @@ def ratios(room: str) -> str:
 
 def measured(room: str) -> str:
     """Return every metric of a room's benchmark as a table, with machine, command and date."""
+    if not (RECORDS / room).is_dir():
+        return f"Not measured yet; `python benchmarks/{room}.py` does it."
     made = record.read(RECORDS / room)
     machine = made["environment"]
     lines = [
