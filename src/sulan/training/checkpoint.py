@@ -100,8 +100,9 @@ def newest(folder: Path) -> Checkpoint | None:
     BrokenArtefact
         There are checkpoints, and every one is damaged.
     """
-    for leftover in folder.glob(".step-*.partial"):
-        leftover.unlink(missing_ok=True)  # of a process that was killed while it wrote
+    # Of a process that was killed while it wrote: ours, and the file that safetensors itself renames.
+    for leftover in (*folder.glob(".step-*.partial"), *folder.glob(".tmp*")):
+        leftover.unlink(missing_ok=True)
     paths = _paths(folder)
     for path in paths:
         try:
