@@ -15,9 +15,8 @@ import numpy
 import torch
 
 from sulan.errors import InputError, MissingExtra
-from sulan.quantize import texts
 from sulan.quantize.artefact import Artefact
-from sulan.quantize.formats import Check
+from sulan.quantize.formats import Check, checkpoint
 
 LIKELIEST = 2000
 TOKENS = 200
@@ -55,12 +54,9 @@ def server(path: Path, *, context: int = 512) -> Any:
 
 def same_predictions(artefact: Artefact, path: Path, model: Any) -> Check:
     """Compare llama.cpp's perplexity on a stretch of text with the model's."""
-    from sulan.quantize import sources
-
-    tokenizer = sources.tokenizer(artefact.folder)
-    window = texts.windows(Path(texts.HELD_OUT), tokenizer, samples=1, length=TOKENS).tokens[0]
+    window = checkpoint.held_out(artefact, TOKENS)
     with torch.inference_mode():
-        ours = model(torch.from_numpy(window)[None]).logits[0].log_softmax(-1)
+        ours = model(window[None]).logits[0].log_softmax(-1)
     running = server(path, context=2 * TOKENS)
     losses: list[tuple[float, float]] = []
     for place in range(8, len(window) - 1):
