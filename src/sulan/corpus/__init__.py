@@ -2,11 +2,22 @@
 
 Paper: MADLAD-400: A Multilingual And Document-Level Large Audited Dataset, arXiv 2309.04662.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan corpus extract crawl.warc.gz --out extracted
+    sulan corpus identify extracted --out identified
+    sulan corpus filter identified --out filtered
+    sulan corpus deduplicate filtered --out corpus
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.corpus.extract import extract
+    from sulan.corpus.identify import identify
+
+__all__ = ["extract", "identify"]
 
 room(__name__)
