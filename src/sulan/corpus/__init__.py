@@ -16,8 +16,9 @@ from sulan.papers.room import room
 
 if TYPE_CHECKING:
     from sulan.corpus.extract import extract
+    from sulan.corpus.filter import filter
     from sulan.corpus.identify import identify
 
-__all__ = ["extract", "identify"]
+__all__ = ["extract", "filter", "identify"]
 
 room(__name__)

@@ -85,7 +85,7 @@ def majority(codes: np.ndarray, found: Sentences, labels: int) -> np.ndarray:
 
 
 @numba.njit(cache=True)
-def _majority(codes, starts, ends, first, labels):  # noqa: ANN001, ANN202
+def _majority(codes, starts, ends, first, labels):
     winners = np.empty(len(first) - 1, np.int16)
     votes, sizes = np.zeros(labels, np.int64), np.zeros(labels, np.int64)
     for document in range(len(winners)):
@@ -110,5 +110,3 @@ def _majority(codes, starts, ends, first, labels):  # noqa: ANN001, ANN202
 def _opened(identifier: str, model: str) -> Identifier:
     """Open the identifier once for the many parts of a worker; `model` tells one version from another."""
     return opened(identifier)
-
-

@@ -130,7 +130,9 @@ def load(folder: Path) -> Model:
                 name: np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in _ARRAYS
             }
     except FileNotFoundError as error:
-        raise MissingFile(f"no identifier at {folder}", hint="sulan corpus train-identifier makes one") from error
+        raise MissingFile(
+            f"no identifier at {folder}", hint="sulan corpus train-identifier makes one"
+        ) from error
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise BrokenArtefact(f"{path} is damaged: {error}") from error
     if about.get("schema_version") != SCHEMA_VERSION or tuple(about["script_names"]) != SCRIPTS:
@@ -157,7 +159,9 @@ def _check(model: Model, path: Path) -> None:
         raise BrokenArtefact(f"{path} is damaged: its tables do not fit together")
 
 
-def train(texts: Sequence[Texts], labels: Sequence[str], *, rarest: int = 2, smoothing: float = SMOOTHING) -> Model:
+def train(
+    texts: Sequence[Texts], labels: Sequence[str], *, rarest: int = 2, smoothing: float = SMOOTHING
+) -> Model:
     """Train on the texts of every language.
 
     Parameters
@@ -223,13 +227,13 @@ def features(texts: Texts) -> tuple[np.ndarray, np.ndarray]:
 
 
 @numba.njit(cache=True, inline="always")
-def _mix(hashed, value, factor):  # noqa: ANN001, ANN202
+def _mix(hashed, value, factor):
     hashed = (hashed ^ np.uint64(value)) * factor
     return hashed ^ (hashed >> np.uint64(29))
 
 
 @numba.njit(cache=True)
-def _features(data, start, end, tables, out, seen):  # noqa: ANN001, ANN202
+def _features(data, start, end, tables, out, seen):
     """Write the features of one text; return how many. `seen` counts letters by script."""
     classes, lower, scripts, unspaced = tables
     count = 0
@@ -261,7 +265,9 @@ def _features(data, start, end, tables, out, seen):  # noqa: ANN001, ANN202
             if length == 0:
                 a, b, c, word = np.uint64(0), np.uint64(0), np.uint64(32), np.uint64(0)
             if a:
-                out[count] = _mix(_mix(_mix(_mix(np.uint64(1), a, _MIX_A), b, _MIX_A), c, _MIX_A), small, _MIX_A)
+                out[count] = _mix(
+                    _mix(_mix(_mix(np.uint64(1), a, _MIX_A), b, _MIX_A), c, _MIX_A), small, _MIX_A
+                )
                 count += 1
             a, b, c = b, c, small
             word = _mix(word, small, _MIX_B)
@@ -276,7 +282,7 @@ def _features(data, start, end, tables, out, seen):  # noqa: ANN001, ANN202
 
 
 @numba.njit(cache=True)
-def _score(data, starts, ends, first, tables, model, sentences, documents):  # noqa: ANN001, ANN202
+def _score(data, starts, ends, first, tables, model, sentences, documents):
     buckets, tags, begins, languages, weights, floors, scripts = model
     labels = len(floors)
     longest = np.int64(0)
@@ -311,7 +317,7 @@ def _score(data, starts, ends, first, tables, model, sentences, documents):  # n
 
 
 @numba.njit(cache=True)
-def _best(scores, seen, scripts):  # noqa: ANN001, ANN202
+def _best(scores, seen, scripts):
     script = np.argmax(seen)
     best = np.int16(UNKNOWN)
     if seen[script] == 0:

@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from sulan.documents import reader, schema
 from sulan.documents.writer import Writer
 
@@ -35,3 +37,14 @@ def gather(folders: Sequence[Path], out: Path) -> int:
         except OSError:  # a file system without links
             shutil.copyfile(part, target)
     return reader.count(out)
+
+
+def concatenate(paths: Sequence[Path], out: Path) -> int:
+    """Write the rows of Parquet files of one schema as one file, in order; return how many."""
+    rows = 0
+    with pq.ParquetWriter(out, pq.read_schema(paths[0]), compression="zstd") as writer:
+        for path in paths:
+            table = pq.read_table(path)
+            writer.write_table(table)
+            rows += len(table)
+    return rows

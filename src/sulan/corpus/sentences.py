@@ -124,8 +124,9 @@ def split(texts: Texts) -> Sentences:
     """
     classes, _, scripts = tables()
     size = int(texts.offsets[-1] - texts.offsets[0]) if len(texts.offsets) else 0
-    starts, ends = np.empty(size // 2 + len(texts.offsets), np.int64), np.empty(
-        size // 2 + len(texts.offsets), np.int64
+    starts, ends = (
+        np.empty(size // 2 + len(texts.offsets), np.int64),
+        np.empty(size // 2 + len(texts.offsets), np.int64),
     )
     first = np.zeros(len(texts.offsets), np.int64)
     count = _split(texts.data, texts.offsets, classes, scripts, starts, ends, first)
@@ -143,7 +144,7 @@ def measure(texts: Texts, found: Sentences) -> Measures:
 
 
 @numba.njit(cache=True, inline="always")
-def decode(data, at):  # noqa: ANN001, ANN201  compiled: types are inferred
+def decode(data, at):
     """Return the code point at a byte and where the next one begins; those past the tables are ideographs."""
     byte = data[at]
     if byte < 0x80:
@@ -166,12 +167,14 @@ def decode(data, at):  # noqa: ANN001, ANN201  compiled: types are inferred
 
 
 @numba.njit(cache=True)
-def _split(data, offsets, classes, scripts, starts, ends, first):  # noqa: ANN001, ANN202
+def _split(data, offsets, classes, scripts, starts, ends, first):
     count = 0
     for text in range(len(offsets) - 1):
         first[text] = count
         at, stop = offsets[text], offsets[text + 1]
-        begin = last = np.int64(-1)  # of the sentence: its first byte, the byte after its last that is no space
+        begin = last = np.int64(
+            -1
+        )  # of the sentence: its first byte, the byte after its last that is no space
         letters = word = digits = 0
         pending = False  # a terminal was followed by a space
         ended = False  # the last characters may end a sentence: a terminal and what closes behind it
@@ -192,7 +195,9 @@ def _split(data, offsets, classes, scripts, starts, ends, first):  # noqa: ANN00
                 word = digits = 0
                 at = after
                 continue
-            if begin >= 0 and ((pending and not kind & LOWER) or (full and not kind & (CLOSER | FULL_STOP | TERMINAL))):
+            if begin >= 0 and (
+                (pending and not kind & LOWER) or (full and not kind & (CLOSER | FULL_STOP | TERMINAL))
+            ):
                 starts[count], ends[count] = begin, last
                 count += 1
                 begin, letters = np.int64(-1), 0
@@ -223,7 +228,7 @@ def _split(data, offsets, classes, scripts, starts, ends, first):  # noqa: ANN00
 
 
 @numba.njit(cache=True)
-def _measure(data, starts, ends, classes, scripts, unspaced, worth, counted):  # noqa: ANN001, ANN202
+def _measure(data, starts, ends, classes, scripts, unspaced, worth, counted):
     for number in range(len(starts)):
         characters = tenths = unspaced_tenths = tokens = spaced = capitals = technical = 0
         inside = False  # a token
@@ -272,7 +277,7 @@ def _measure(data, starts, ends, classes, scripts, unspaced, worth, counted):  #
 
 
 @numba.njit(cache=True)
-def _lines(data, offsets, starts, first, line):  # noqa: ANN001, ANN202
+def _lines(data, offsets, starts, first, line):
     for text in range(len(offsets) - 1):
         at, number = offsets[text], 0
         for sentence in range(first[text], first[text + 1]):
