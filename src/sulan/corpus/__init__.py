@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from sulan.papers.room import room
 
 if TYPE_CHECKING:
+    from sulan.corpus.deduplicate import deduplicate
     from sulan.corpus.extract import extract
     from sulan.corpus.filter import filter
     from sulan.corpus.identify import identify
 
-__all__ = ["extract", "filter", "identify"]
+__all__ = ["deduplicate", "extract", "filter", "identify"]
 
 room(__name__)

@@ -104,7 +104,7 @@ def judge(batch: pa.RecordBatch, rules: Rules, fewest: int, words: Wordlists | N
     )
     zawgyi = int(repairs.is_zawgyi(array, batch.column(columns.LANG)).sum())
     return Judgement(
-        table=_counted(table).filter(pa.array(stays)),
+        table=counted(table).filter(pa.array(stays)),
         dropped=dict(
             zip(batch.column("id").filter(pa.array(~stays)).to_pylist(), reasons[~stays], strict=True)
         ),
@@ -214,8 +214,8 @@ def _flags(
     return flags, Counter(hits)
 
 
-def _counted(table: pa.Table) -> pa.Table:
-    """Add the counts of each document, from its flags."""
+def counted(table: pa.Table) -> pa.Table:
+    """Return judged documents with the counts of their flags."""
     flags, first = columns.flat(table.column(columns.FLAGS).combine_chunks())
     bits = flags.to_numpy()
     owner = np.repeat(np.arange(len(first) - 1), np.diff(first))

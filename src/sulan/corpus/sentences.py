@@ -217,7 +217,7 @@ def _split(data, offsets, classes, scripts, starts, ends, first):
                     word += 1
                     digits += 48 <= code <= 57
                 script = scripts[code]
-                unspaced_before = script == _THAI or script == _LAO
+                unspaced_before = script in (_THAI, _LAO)
             last = after
             at = after
         if begin >= 0:
