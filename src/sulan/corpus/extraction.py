@@ -125,12 +125,12 @@ def _archive(unit: Unit, how: Extraction) -> Iterator[Page | str]:
     with path.open("rb") as stream:
         while position < unit.stop:
             stream.seek(position)
-            base, damaged = position, False
+            damaged = False
             records = ArchiveIterator(stream, record_types=_KINDS, auto_decode="all")
             while not damaged:
                 try:
                     record = next(records)
-                    position = base + record.stream_pos
+                    position = record.stream_pos
                     if seekable and position >= unit.stop:
                         return
                     page = _page(record, how)
