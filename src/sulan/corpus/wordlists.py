@@ -9,6 +9,8 @@ The list of a language has its most frequent words in the order of tf * tfiif.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,8 +73,12 @@ def read(folder: Path) -> Wordlists:
         raise BrokenArtefact(f"{folder / FILE} is damaged: {error}") from error
 
 
-def write(folder: Path, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """Write the lists of languages, from how often each has each word."""
+def write(folder: Path, texts: Mapping[str, Sequence[str]]) -> None:
+    """Write the lists of languages, from their texts; languages without spaces have none."""
+    counts = {
+        language: Counter(word for text in each for word in re.findall(r"[^\W\d_]+", text.lower()))
+        for language, each in texts.items()
+    }
     outputs.write_text(folder / FILE, json.dumps(lists(counts), ensure_ascii=False, indent=0) + "\n")
 
 
