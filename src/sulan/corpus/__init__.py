@@ -15,12 +15,28 @@ from typing import TYPE_CHECKING
 from sulan.papers.room import room
 
 if TYPE_CHECKING:
+    from sulan.corpus.audit_apply import audit_apply
+    from sulan.corpus.audit_label import audit_label
+    from sulan.corpus.audit_report import audit_report
+    from sulan.corpus.audit_sample import audit_sample
     from sulan.corpus.deduplicate import deduplicate
     from sulan.corpus.extract import extract
     from sulan.corpus.filter import filter
     from sulan.corpus.identify import identify
+    from sulan.corpus.stats import stats
     from sulan.corpus.train_identifier import train_identifier
 
-__all__ = ["deduplicate", "extract", "filter", "identify", "train_identifier"]
+__all__ = [
+    "audit_apply",
+    "audit_label",
+    "audit_report",
+    "audit_sample",
+    "deduplicate",
+    "extract",
+    "filter",
+    "identify",
+    "stats",
+    "train_identifier",
+]
 
 room(__name__)

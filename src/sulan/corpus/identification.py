@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sulan.corpus import columns
-from sulan.corpus.identifiers import Identifier, opened
+from sulan.corpus.identifiers import Identifier, opened, wholes
 from sulan.corpus.sentences import Sentences, Texts, split
 from sulan.documents import reader
 from sulan.documents.writer import Writer
@@ -42,19 +42,21 @@ def identify_part(
         for batch in reader.part_batches(part):
             texts = Texts.of(batch.column("text"))
             found = split(texts)
-            codes, wholes = tells.identify(texts, found)
+            codes = tells.ranges(texts, found.starts, found.ends)
             if vote == "sentences":
-                wholes = majority(codes, found, len(tells.labels))
+                voted = majority(codes, found, len(tells.labels))
+            else:
+                voted = wholes(tells, texts)
             owner = found.owner()
-            agree = np.bincount(owner[codes == wholes[owner]], minlength=len(batch))
-            table = columns.with_column(batch, columns.LANG, columns.named(wholes, tells.labels))
+            agree = np.bincount(owner[codes == voted[owner]], minlength=len(batch))
+            table = columns.with_column(batch, columns.LANG, columns.named(voted, tells.labels))
             share = (agree / np.maximum(np.diff(found.first), 1)).astype(np.float32)
             table = columns.with_column(table, "lang_share", pa.array(share))
             for name, column in columns.boundaries(found, texts).items():
                 table = columns.with_column(table, name, column)
             labels = columns.lists(columns.named(codes, tells.labels), found.first, columns.LABELS)
             writer.write(columns.with_column(table, columns.SENTENCE_LANGS, labels))
-            documents += np.bincount(wholes, minlength=len(documents))
+            documents += np.bincount(voted, minlength=len(documents))
             sentences += np.bincount(codes, minlength=len(sentences))
     return {
         "documents": {name: int(n) for name, n in zip(tells.labels, documents, strict=True) if n},

@@ -4,7 +4,7 @@ All give BCP-47 labels in one spelling, macro-languages where a package knows on
 two identifiers can be compared. Not covered: several languages in one sentence, and transliterated text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from sulan.corpus import ngrams
-from sulan.corpus.sentences import Sentences, Texts
+from sulan.corpus.sentences import Texts
 from sulan.errors import InputError, MissingExtra
 
 UNKNOWN = "und"
@@ -27,8 +27,8 @@ class Identifier(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Languages that it may answer; the last is `und`."""
 
-    def identify(self, texts: Texts, found: Sentences) -> tuple[np.ndarray, np.ndarray]:
-        """Return int16 numbers into `labels`: one a sentence, and one a text as a whole."""
+    def ranges(self, texts: Texts, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return the language of each range of bytes (a sentence, a text), int16 numbers into `labels`."""
 
 
 def opened(name: str) -> Identifier:
@@ -73,12 +73,16 @@ class Own:
         self._model = model
         self.labels = (*model.labels, UNKNOWN)
 
-    def identify(self, texts: Texts, found: Sentences) -> tuple[np.ndarray, np.ndarray]:
+    def ranges(self, texts: Texts, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """See `Identifier`."""
-        sentences, documents = self._model.scores(texts, found)
-        for codes in (sentences, documents):
-            codes[codes == ngrams.UNKNOWN] = len(self.labels) - 1
-        return sentences, documents
+        codes = self._model.ranges(texts, starts, ends)
+        codes[codes == ngrams.UNKNOWN] = len(self.labels) - 1
+        return codes
+
+
+def wholes(identifier: Identifier, texts: Texts) -> np.ndarray:
+    """Return the language of each text as a whole, int16 numbers into the identifier's labels."""
+    return identifier.ranges(texts, texts.offsets[:-1], texts.offsets[1:])
 
 
 class _Packaged:
@@ -88,13 +92,8 @@ class _Packaged:
         self.labels = (*sorted({spelled(label) for label in labels} - {UNKNOWN}), UNKNOWN)
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
-    def identify(self, texts: Texts, found: Sentences) -> tuple[np.ndarray, np.ndarray]:
+    def ranges(self, texts: Texts, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """See `Identifier`."""
-        return self._asked(texts, found.starts, found.ends), self._asked(
-            texts, texts.offsets[:-1], texts.offsets[1:]
-        )
-
-    def _asked(self, texts: Texts, starts: Sequence[int], ends: Sequence[int]) -> np.ndarray:
         data = texts.data.tobytes()
         answers = (self._ask(data[start:end]) for start, end in zip(starts, ends, strict=True))
         unknown = len(self.labels) - 1  # the packages have codes of their own for it

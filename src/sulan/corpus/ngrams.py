@@ -23,7 +23,7 @@ import numba
 import numpy as np
 
 from sulan.corpus.characters import SCRIPTS, WORD, tables, unspaced
-from sulan.corpus.sentences import Sentences, Texts, decode
+from sulan.corpus.sentences import Texts, decode
 from sulan.errors import BrokenArtefact, InputError, MissingFile
 from sulan.runs import outputs
 
@@ -79,19 +79,18 @@ class Model:
     def _tables(self) -> tuple[np.ndarray, ...]:
         return (*tables(), unspaced())
 
-    def scores(self, texts: Texts, found: Sentences) -> tuple[np.ndarray, np.ndarray]:
-        """Return each sentence's language and each text's, from all its sentences' scores together.
+    def ranges(self, texts: Texts, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Return the language of each range of the texts' bytes.
 
         Returns
         -------
-        tuple
-            int16[sentences] and int16[texts], numbers into `labels`; `UNKNOWN` where no language has the script.
+        numpy.ndarray
+            int16[ranges], numbers into `labels`; `UNKNOWN` where no language has the script.
         """
-        sentences = np.empty(len(found.starts), np.int16)
-        documents = np.empty(len(found.first) - 1, np.int16)
+        found = np.empty(len(starts), np.int16)
         model = (self.buckets, self.tags, self.first, self.languages, self.weights, self.floors, self.scripts)
-        _score(texts.data, found.starts, found.ends, found.first, self._tables, model, sentences, documents)
-        return sentences, documents
+        _score(texts.data, starts, ends, self._tables, model, found)
+        return found
 
     def save(self, folder: Path) -> int:
         """Write the model; the same model gives the same bytes. Returns how many."""
@@ -282,38 +281,31 @@ def _features(data, start, end, tables, out, seen):
 
 
 @numba.njit(cache=True)
-def _score(data, starts, ends, first, tables, model, sentences, documents):
+def _score(data, starts, ends, tables, model, found):
     buckets, tags, begins, languages, weights, floors, scripts = model
     labels = len(floors)
     longest = np.int64(0)
     for number in range(len(starts)):
         longest = max(longest, ends[number] - starts[number])
     hashes = np.empty(2 * longest + 2, np.uint64)
-    scores, whole = np.zeros(labels, np.int32), np.zeros(labels, np.int64)
-    seen, seen_whole = np.zeros(scripts.shape[1], np.int64), np.zeros(scripts.shape[1], np.int64)
-    for document in range(len(documents)):
-        whole[:] = 0
-        seen_whole[:] = 0
-        for number in range(first[document], first[document + 1]):
-            seen[:] = 0
-            count = _features(data, starts[number], ends[number], tables, hashes, seen)
-            for label in range(labels):
-                scores[label] = count * floors[label]
-            for feature in range(count):
-                hashed = hashes[feature]
-                bucket = np.int64(hashed >> np.uint64(64 - BUCKET_BITS))
-                tag = np.uint32((hashed >> np.uint64(32 - BUCKET_BITS)) & np.uint64(0xFFFFFFFF))
-                for place in range(buckets[bucket], buckets[bucket + 1]):
-                    if tags[place] >= tag:
-                        if tags[place] == tag:
-                            for entry in range(begins[place], begins[place + 1]):
-                                scores[languages[entry]] += weights[entry]
-                        break
-            sentences[number] = _best(scores, seen, scripts)
-            for label in range(labels):
-                whole[label] += scores[label]
-            seen_whole += seen
-        documents[document] = _best(whole, seen_whole, scripts)
+    scores = np.zeros(labels, np.int64)
+    seen = np.zeros(scripts.shape[1], np.int64)
+    for number in range(len(starts)):
+        seen[:] = 0
+        count = _features(data, starts[number], ends[number], tables, hashes, seen)
+        for label in range(labels):
+            scores[label] = count * floors[label]
+        for feature in range(count):
+            hashed = hashes[feature]
+            bucket = np.int64(hashed >> np.uint64(64 - BUCKET_BITS))
+            tag = np.uint32((hashed >> np.uint64(32 - BUCKET_BITS)) & np.uint64(0xFFFFFFFF))
+            for place in range(buckets[bucket], buckets[bucket + 1]):
+                if tags[place] >= tag:
+                    if tags[place] == tag:
+                        for entry in range(begins[place], begins[place + 1]):
+                            scores[languages[entry]] += weights[entry]
+                    break
+        found[number] = _best(scores, seen, scripts)
 
 
 @numba.njit(cache=True)

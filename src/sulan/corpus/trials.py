@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from sulan.corpus.identifiers import UNKNOWN, Identifier
+from sulan.corpus.identifiers import UNKNOWN, Identifier, wholes
 from sulan.corpus.languages import Language
-from sulan.corpus.sentences import Sentences, Texts
+from sulan.corpus.sentences import Texts
 from sulan.documents import reader
 
 SHOWN = 30
@@ -57,13 +57,6 @@ class Trial:
         wrong = Counter((a, b) for a, b in zip(self.wanted, self.told, strict=True) if a != b)
         ordered = sorted(wrong.items(), key=lambda each: (-each[1], each[0]))
         return tuple((a, b, count) for (a, b), count in ordered[:SHOWN])
-
-
-def wholes(identifier: Identifier, texts: Texts) -> np.ndarray:
-    """Return what an identifier says of texts as wholes, numbers into its labels."""
-    count = len(texts.offsets) - 1
-    one = Sentences(starts=texts.offsets[:-1], ends=texts.offsets[1:], first=np.arange(count + 1))
-    return identifier.identify(texts, one)[0]
 
 
 def held_out(identifier: Identifier, languages: Mapping[str, Language]) -> dict[str, Trial]:
