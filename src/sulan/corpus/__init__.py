@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sulan.corpus.audit_label import audit_label
     from sulan.corpus.audit_report import audit_report
     from sulan.corpus.audit_sample import audit_sample
+    from sulan.corpus.build import build
     from sulan.corpus.deduplicate import deduplicate
     from sulan.corpus.extract import extract
     from sulan.corpus.filter import filter
@@ -31,6 +32,7 @@ __all__ = [
     "audit_label",
     "audit_report",
     "audit_sample",
+    "build",
     "deduplicate",
     "extract",
     "filter",

@@ -10,8 +10,8 @@ from sulan.corpus.inventory import take
 from sulan.errors import BrokenArtefact, MissingFile
 from sulan.runs import record
 
-QUIET = frozenset({"out", "engine", "workers", "cluster"})
-"""Arguments that do not change what is made."""
+QUIET = frozenset({"out", "engine", "workers", "cluster", "corpus", "verdicts", "recipe", "words"})
+"""Arguments that do not change what is made, and paths: what was read is named with its fingerprint."""
 
 
 def card(
@@ -78,13 +78,21 @@ def _provenance(corpus: Path) -> list[str]:
         made = record.read(corpus.parent) if (corpus.parent / "run.json").exists() else None
     if made is None:
         return [f"1. {corpus.name}: no record"]
-    settings = {name: value for name, value in made["config"].items() if name not in QUIET and value}
+    settings = {
+        name: value
+        for name, value in made["config"].items()
+        # What was read is named with its fingerprint; other paths are this machine's.
+        if name not in QUIET
+        and isinstance(value, str | int | float)
+        and value
+        and str(value) not in made["inputs"]
+    }
     before: list[str] = []
     for name in made["inputs"]:
         path = Path(name)
         if (path / "run.json").exists() or (path.is_dir() and (path.parent / "run.json").exists()):
             before += [line for line in _provenance(path) if line not in before]
     inputs = ", ".join(f"{Path(name).name} (sha256 {digest[:12]})" for name, digest in made["inputs"].items())
-    said = ", ".join(f"{name} = {value}" for name, value in settings.items() if not isinstance(value, dict))
+    said = ", ".join(f"{name} = {value}" for name, value in settings.items())
     line = f"- `sulan {made['verb']}` {made['version']}: {said}; from {inputs}"
     return [*before, line]
