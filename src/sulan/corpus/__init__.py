@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sulan.corpus.identify import identify
     from sulan.corpus.stats import stats
     from sulan.corpus.train_identifier import train_identifier
+    from sulan.corpus.translate import translate
+    from sulan.corpus.translate_score import translate_score
+    from sulan.corpus.translate_train import translate_train
 
 __all__ = [
     "audit_apply",
@@ -39,6 +42,9 @@ __all__ = [
     "identify",
     "stats",
     "train_identifier",
+    "translate",
+    "translate_score",
+    "translate_train",
 ]
 
 room(__name__)
