@@ -23,7 +23,6 @@ PAPERS = {
 }
 BUILT_LATER = {
     "anytoany": {"train", "evaluate"},
-    "corpus": {"stats", "audit", "translate-score"},
     "quantize": {"run", "measure"},
     "radiance": {"render", "simulate"},
     "textbook": {"evaluate", "ablate"},

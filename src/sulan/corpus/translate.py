@@ -28,8 +28,8 @@ def translate(
     to
         Language to translate into; the model must have its `<2xx>` token.
     out
-        Folder of the sentence pairs, a corpus: `text`, `translation`, `source_lang`, `target_lang`, `fails` (guards that the
-        translation fails: length, copy, repetition, language) and `document`.
+        Folder of the sentence pairs, a corpus: `text`, `translation`, `source_lang`, `target_lang`, `fails` (guards
+        that the translation fails: length, copy, repetition, language) and `document`.
     source
         Column of the documents' languages; documents that are in `to` are left out.
     back
