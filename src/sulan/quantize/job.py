@@ -304,9 +304,7 @@ def _write(
     )
     importance = {layer: values for block in job.blocks for layer, values in block.importance.items()}
     if importance:
-        from safetensors.torch import save_file
-
-        save_file({layer: values.contiguous() for layer, values in importance.items()}, folder / IMPORTANCE)
+        artefact.save(folder, IMPORTANCE, iter(importance.items()))
     for file in COPIED:
         if (checkpoint.folder / file).is_file():
             shutil.copyfile(checkpoint.folder / file, folder / file)
