@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sulan.corpus import matching, minhash
+from sulan.corpus import groups, matching, minhash
 from sulan.corpus.sentences import Texts
 from sulan.documents import reader, writer
 from sulan.runs import outputs
@@ -47,7 +47,7 @@ def cpu_seconds(commands: list[list[str]]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def ours(warc: Path, out: Path, identifier: Path) -> list[list[str]]:
+def pipeline(warc: Path, out: Path, identifier: Path) -> list[list[str]]:
     one = ["--workers", "1"]
     return [
         [*CLI, "extract", str(warc), "--out", str(out / "e"), *one],
@@ -71,7 +71,7 @@ def measure_speed(warc: Path, work: Path, python: str, identifier: Path, turns: 
             out = work / f"{name}-{turn}"
             out.mkdir()
             chain = (
-                ours(warc, out, identifier)
+                pipeline(warc, out, identifier)
                 if name == "ours"
                 else [[python, str(PEER), "chain", str(folder), str(out)]]
             )
@@ -119,18 +119,18 @@ def measure_agreement(work: Path, python: str, run: Run) -> None:
     rows["key"], rows["document"] = keys[:, None], np.arange(len(ids))[:, None]
     (work / "shards" / "shard-00000").mkdir(parents=True)
     matching.write(work / "shards" / "shard-00000" / "bands.npy", rows[worded].ravel())
-    matching.match_bucket(0, work, shards=str(work / "shards"), name="bands.npy", count=1, made="")
-    least = matching.union([work / "matches.npy"], keys)
-    groups = set(least.tolist())
+    matching.match_bucket(["bands.npy", 0, 1], work, shards=str(work / "shards"), made="")
+    least = groups.union([str(work / "matches.npy")], keys)
+    ours = set(least.tolist())
     # Which of a group survives differs (theirs is the largest subgroup's first), so groups are compared: a group
     # of which they keep two counts against the agreement, as does one of which they keep none.
     found = sorted(int(least[int(id_)]) for id_ in jsonl_ids(work / "minhash" / "kept"))
-    jaccard = len(groups & set(found)) / (len(groups) + len(found) - len(groups & set(found)))
-    show("MinHash: Jaccard of kept groups", jaccard, f"{len(groups)} and {len(found)} of {len(ids)}")
+    jaccard = len(ours & set(found)) / (len(ours) + len(found) - len(ours & set(found)))
+    show("MinHash: Jaccard of kept groups", jaccard, f"{len(ours)} and {len(found)} of {len(ids)}")
     run.metric(
         "kept.jaccard.minhash",
         round(jaccard, 4),
-        scale=f"{len(ids)} texts, {len(groups)} and {len(found)} kept",
+        scale=f"{len(ids)} texts, {len(ours)} and {len(found)} kept",
     )
 
 

@@ -5,7 +5,7 @@ The dictionary is IBM's model 1 (Brown et al. 1993), trained by expectation maxi
     t(f | e)  proportional to  sum over pairs of  t(f | e) / sum over e' of t(f | e')
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 ROUNDS = 5
@@ -28,14 +28,14 @@ def dictionary(pairs: Sequence[tuple[str, str]], *, rounds: int = ROUNDS) -> dic
             for other in target:
                 likely[word][other] = 1.0
     for _ in range(rounds):
-        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for source, target in lines:
             for other in target:
                 total = sum(likely[word][other] for word in source)
                 for word in source:
                     counts[word][other] += likely[word][other] / total
         likely = {
-            word: {other: count / found.total() for other, count in found.items()}
+            word: {other: count / sum(found.values()) for other, count in found.items()}
             for word, found in counts.items()
         }
     return {
@@ -66,7 +66,7 @@ class Memory:
         >>> Memory([("a cat sleeps", "un gato duerme"), ("a dog barks", "un perro ladra")]).nearest("the dog barks")
         'un perro ladra'
         """
-        votes: Counter[int] = Counter()
+        votes: dict[int, float] = defaultdict(float)
         for word in set(text.lower().split()):
             places = self._index.get(word, [])
             for number in places:

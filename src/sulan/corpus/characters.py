@@ -55,6 +55,12 @@ its kana are what is left when its ideographs count as Chinese ones. Scripts tha
 LETTERS_PER_WORD = 6
 """Latin letters in a word with its space, by which words are counted in scripts that do not write spaces."""
 
+_BLOCKS = (
+    (0x3400, 0x4DC0, "Hani"),
+    (0x4E00, 0xA000, "Hani"),
+    (0xAC00, 0xD7A4, "Hang"),
+    (0xA000, 0xA48D, "Yiii"),
+)
 _TERMINALS = ".!?\u2026\u203d\u061f\u06d4\u0589\u1362\u1367"
 _FULL_STOPS = "\u3002\uff01\uff1f\uff0e\u0964\u0965\u104b\u17d4\u17d5\u0f0d\u0f0e"
 _CLOSERS = "\"')]}\u00bb\u2019\u201d\u203a\u300d\u300f\u3011\uff09\u3009\u300b"
@@ -73,28 +79,26 @@ def tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     >>> bool(classes[0x3002] & FULL_STOP), SCRIPTS[scripts[0x4E2D]]
     (True, 'Hani')
     """
+    characters = [chr(code) for code in range(SIZE)]
+    kinds = np.array([unicodedata.category(character) for character in characters])
+    major = kinds.astype("U1")
     classes = np.zeros(SIZE, dtype=np.uint8)
+    classes[np.isin(major, ["L", "M", "N"])] |= WORD
+    classes[major == "M"] |= MARK
+    classes[np.isin(kinds, ["Lu", "Lt"])] |= UPPER
+    classes[kinds == "Ll"] |= LOWER
+    classes[[character.isspace() for character in characters]] |= SPACE
     lower = np.arange(SIZE, dtype=np.uint32)
+    for code in np.flatnonzero(np.isin(kinds, ["Lu", "Lt"])).tolist():
+        small = characters[code].lower()
+        lower[code] = ord(small) if len(small) == 1 else code
     scripts = np.zeros(SIZE, dtype=np.uint8)
     numbers = {name: SCRIPTS.index(script) for name, script in SCRIPT_NAMES.items()}
-    for code in range(SIZE):
-        character = chr(code)
-        category = unicodedata.category(character)
-        if category in ("Cn", "Co", "Cs"):
-            continue
-        if category[0] == "L":
-            classes[code] |= WORD
-            classes[code] |= UPPER if category in ("Lu", "Lt") else LOWER if category == "Ll" else 0
-            small = character.lower()
-            lower[code] = ord(small) if len(small) == 1 else code
-        elif category[0] == "M":
-            classes[code] |= MARK | WORD
-        elif category[0] == "N":
-            classes[code] |= WORD
-        if category[0] in "LM":
-            scripts[code] = numbers.get(unicodedata.name(character, "").split(" ")[0].split("-")[0], 0)
-        if character.isspace():
-            classes[code] |= SPACE
+    for first, last, script in _BLOCKS:  # tens of thousands of letters whose names differ in a number
+        scripts[first:last] = SCRIPTS.index(script)
+    for code in np.flatnonzero(np.isin(major, ["L", "M"]) & (scripts == 0)).tolist():
+        name = unicodedata.name(characters[code], "")
+        scripts[code] = numbers.get(name.partition(" ")[0].partition("-")[0], 0)
     for letters, mark in ((_TERMINALS, TERMINAL), (_FULL_STOPS, FULL_STOP), (_CLOSERS, CLOSER)):
         classes[[ord(letter) for letter in letters]] |= mark
     classes[list(_JOINERS)] |= MARK | WORD

@@ -62,7 +62,7 @@ def deduplicate(
 
     import numpy as np
 
-    from sulan.corpus import columns, counts, matching, pair
+    from sulan.corpus import columns, counts, groups, matching, pair
     from sulan.corpus import rules as judged_by
     from sulan.corpus.deduplication import (
         BAND_FILE,
@@ -98,17 +98,28 @@ def deduplicate(
     ):
         made = f"{fingerprints.path(source)} {spans} {fewest} {similarity if near else ''}"
 
-        def matches(name: str, stage: str) -> list[str]:
-            """Match what the shards of a stage have; return the buckets' files."""
-            shards = [shard_folder(work / stage, number) / name for number in range(len(parts))]
-            count = matching.buckets(shards)
-            arguments = {"shards": str(work.absolute() / stage), "name": name, "count": count, "made": made}
-            place = work / f"matched-{name}"
-            label = f"corpus deduplicate: match {name.removesuffix('.npy')}"
+        def matches(stage: str, *names: str) -> dict[str, list[str]]:
+            """Match what the shards of a stage have; return the buckets' files, by name."""
+            shards = [shard_folder(work / stage, number) for number in range(len(parts))]
+            buckets = [
+                [name, bucket, count]
+                for name in names
+                for count in [matching.buckets([shard / name for shard in shards])]
+                for bucket in range(count)
+            ]
+            place = work / f"{stage}-matched"
             map_shards(
-                matching.match_bucket, range(count), out=place, arguments=arguments, label=label, **how
+                matching.match_bucket,
+                buckets,
+                out=place,
+                arguments={"shards": str(work.absolute() / stage), "made": made},
+                label="corpus deduplicate: match",
+                **how,
             )
-            return [str((shard_folder(place, bucket) / "matches.npy").absolute()) for bucket in range(count)]
+            found = {name: [] for name in names}
+            for number, (name, *_) in enumerate(buckets):
+                found[name].append(str((shard_folder(place, number) / "matches.npy").absolute()))
+            return found
 
         map_shards(
             sign_part,
@@ -118,14 +129,14 @@ def deduplicate(
             label="corpus deduplicate: hash",
             **how,
         )
-        exact, spanned = matches(EXACT_FILE, "sign"), matches(SPAN_FILE, "sign") if spans else []
+        same = matches("sign", EXACT_FILE, *([SPAN_FILE] if spans else []))
         cut = map_shards(
             cut_part,
             parts,
             out=work / "cut",
             arguments={
-                "exact": exact,
-                "spans": spanned,
+                "exact": same[EXACT_FILE],
+                "spans": same.get(SPAN_FILE, []),
                 "fewest": fewest,
                 "near": similarity if near else None,
                 "made": made,
@@ -135,7 +146,7 @@ def deduplicate(
         )
         keys = np.concatenate([np.load(shard_folder(work / "sign", n) / KEY_FILE) for n in range(len(parts))])
         least = work / "least.npy"
-        np.save(least, matching.union([Path(path) for path in matches(BAND_FILE, "cut")], keys))
+        np.save(least, groups.union(matches("cut", BAND_FILE)[BAND_FILE], keys))
         shards = [str(shard_folder(work / "cut", number).absolute()) for number in range(len(parts))]
         kept = map_shards(
             keep_part,

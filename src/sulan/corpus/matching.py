@@ -4,15 +4,14 @@ Each shard writes what it has (a hash, and where it was) sorted by hash. A bucke
 its slice of every shard, sorts it, and of each group of equal hashes keeps the least. Which is least depends on the
 documents' ids alone, so neither order nor sharding nor workers change it.
 
-A bucket's rows are what must fit into memory; the union of near-duplicates holds 8 bytes a document. Not covered:
-unions that do not fit on one machine.
+A bucket's rows are what must fit into memory. Not covered: joining pairs into groups (`groups`).
 """
 
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
-import numba
 import numpy as np
 
 ROWS = 4_000_000
@@ -48,21 +47,17 @@ def buckets(paths: Sequence[Path], *, rows: int = ROWS) -> int:
     return max(1, -(-total // rows))
 
 
-def match_bucket(bucket: int, folder: Path, *, shards: str, name: str, count: int, made: str) -> int:
+def match_bucket(shard: list[Any], folder: Path, *, shards: str, made: str) -> int:
     """Match one range of hashes: a stage of `runs.shards`.
 
     Parameters
     ----------
-    bucket
-        Which of `count`.
+    shard
+        File in each shard's folder, number of the bucket, how many buckets there are.
     folder
         Where `matches.npy` goes, sorted by document and place.
     shards
         Work folder of the shards.
-    name
-        File in each shard's folder.
-    count
-        Buckets.
     made
         What the shards were made from; another value is other work.
 
@@ -71,6 +66,7 @@ def match_bucket(bucket: int, folder: Path, *, shards: str, name: str, count: in
     int
         Occurrences that are not the least of their group.
     """
+    name, bucket, count = shard
     low, high = bucket * 2**64 // count, (bucket + 1) * 2**64 // count
     slices = []
     for path in sorted(Path(shards).glob(f"shard-*/{name}")):
@@ -99,48 +95,3 @@ def between(paths: Sequence[str], start: int, stop: int) -> np.ndarray:
         first, last = np.searchsorted(rows["document"], [start, stop])
         slices.append(np.array(rows[first:last]))
     return np.concatenate(slices) if slices else np.empty(0, MATCH)
-
-
-def union(paths: Sequence[Path], keys: np.ndarray) -> np.ndarray:
-    """Join matches into groups; return the least document of each document's group, int64[documents].
-
-    Parameters
-    ----------
-    paths
-        Matches of all buckets.
-    keys
-        uint64[documents]: the order.
-    """
-    parents = np.arange(len(keys), dtype=np.int64)
-    for path in paths:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        _join(np.ascontiguousarray(rows["document"]), np.ascontiguousarray(rows["least"]), keys, parents)
-    return _roots(parents)
-
-
-@numba.njit(cache=True)
-def _root(parents, document):
-    while parents[document] != document:
-        parents[document] = parents[parents[document]]
-        document = parents[document]
-    return document
-
-
-@numba.njit(cache=True)
-def _join(documents, others, keys, parents):
-    for number in range(len(documents)):
-        a, b = _root(parents, documents[number]), _root(parents, others[number])
-        if a == b:
-            continue
-        if keys[a] < keys[b] or (keys[a] == keys[b] and a < b):
-            parents[b] = a
-        else:
-            parents[a] = b
-
-
-@numba.njit(cache=True)
-def _roots(parents):
-    found = np.empty(len(parents), np.int64)
-    for document in range(len(parents)):
-        found[document] = _root(parents, document)
-    return found

@@ -189,7 +189,7 @@ def _split(data, offsets, classes, scripts, starts, ends, first):
                         starts[count], ends[count] = begin, last
                         count += 1
                     begin, pending, letters = np.int64(-1), False, 0
-                elif begin >= 0 and (ended or (unspaced_before and letters >= LONG_ENOUGH)):
+                elif begin >= 0 and (ended or full or (unspaced_before and letters >= LONG_ENOUGH)):
                     pending = True
                 ended = full = unspaced_before = False
                 word = digits = 0

@@ -73,11 +73,10 @@ def model(words: PreTrainedTokenizerFast, shape: Shape, *, seed: int) -> T5ForCo
         num_heads=shape.heads,
         feed_forward_proj="gated-gelu",
         dropout_rate=0.0,
-        tie_word_embeddings=True,
         pad_token_id=words.pad_token_id,
         eos_token_id=words.eos_token_id,
-        decoder_start_token_id=words.pad_token_id,
     )
+    config.decoder_start_token_id = words.pad_token_id
     with torch.random.fork_rng([]):
         torch.manual_seed(seeds.key(seed, "translation model") % 2**63)
         return T5ForConditionalGeneration(config)
@@ -104,7 +103,7 @@ def encode(pairs: Sequence[Pair], words: PreTrainedTokenizerFast, training: Trai
     sources: dict[str, list[list[int]]] = {}
     targets: dict[str, list[list[int]]] = {}
     for pair in pairs:
-        ask = words.convert_tokens_to_ids(tag(pair.target_lang))
+        ask = words.get_vocab()[tag(pair.target_lang)]
         source = words(pair.text, truncation=True, max_length=training.longest)["input_ids"]
         target = words(pair.translation, truncation=True, max_length=training.longest)["input_ids"]
         sources.setdefault(pair.direction, []).append([ask, *source])

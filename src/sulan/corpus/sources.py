@@ -121,7 +121,7 @@ def _folder(folder: Path) -> Iterator[Unit]:
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     visible = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
     pages = [name for name in visible if _kind(Path(name)) == "html"]
-    others = [(name, kind) for name in visible if (kind := _kind(Path(name))) in ("warc", "records")]
+    others = [(name, kind) for name in visible if (kind := _kind(Path(name))) and kind != "html"]
     if not pages and not others:
         raise MissingFile(f"no file with a known ending in {folder}", hint=_known())
     for start in range(0, len(pages), UNIT_FILES):

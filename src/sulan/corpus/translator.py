@@ -50,7 +50,7 @@ class Translator:
             )
         try:
             with quiet():
-                self._words = AutoTokenizer.from_pretrained(name)
+                self._words: Any = AutoTokenizer.from_pretrained(name)
         except (OSError, ValueError) as error:
             raise MissingFile(f"no translation model at {name}: {str(error).splitlines()[0]}") from error
         self._name = name
