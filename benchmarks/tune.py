@@ -155,14 +155,15 @@ def measure_asking(task: Task, run: Run) -> None:
     texts = []
     for question in asked:
         tokens = model.tokenizer(question.shared + question.text, return_tensors="pt")
-        made = model.model.generate(
+        generator: Any = model.model
+        made = generator.generate(
             **tokens,
             max_new_tokens=question.max_tokens,
             do_sample=False,
             tokenizer=model.tokenizer,
             stop_strings=list(question.stop),
         )
-        text = model.tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True)
+        text = str(model.tokenizer.decode(made[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True))
         texts.append(text.split(question.stop[0])[0])
     loop = time.process_time() - began
     teacher.close()

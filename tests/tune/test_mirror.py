@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range((mirror.LARGEST >> 20) + 1):
             self.wfile.write(bytes(1 << 20))
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
