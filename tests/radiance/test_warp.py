@@ -1,5 +1,7 @@
 """The solver in Warp beside the one in numba, on this processor: the same steps, so the same places."""
 
+import itertools
+
 import numpy
 import pytest
 
@@ -39,7 +41,9 @@ def jelly() -> Loose:
 def test_warp_and_numba_take_the_same_steps(made, restitution):
     pytest.importorskip("warp", reason="warp-lang is of the extra `warp`")
     solvers = [
-        Simulator(ball_grid(), [], [made()], settings=SimulateSettings(engine=engine, restitution=restitution))
+        Simulator(
+            ball_grid(), [], [made()], settings=SimulateSettings(engine=engine, restitution=restitution)
+        )
         for engine in ("numba", "warp")
     ]
     start = solvers[0].x.copy()
@@ -50,8 +54,8 @@ def test_warp_and_numba_take_the_same_steps(made, restitution):
     assert solvers[1].x == pytest.approx(solvers[0].x, abs=1e-9)
     assert solvers[1].v == pytest.approx(solvers[0].v, abs=1e-6)
     assert theirs.penetration == pytest.approx(ours.penetration, abs=1e-9)
-    touching, _ = ball_grid().query(solvers[0].x)
-    assert touching.min() < 0.02  # it has landed: contacts are compared too
+    free = solvers[0].looses[0].velocity[2] - 9.81 * 6 * FRAME
+    assert solvers[0].v[:, 2].mean() > 0.7 * free  # it has landed: contacts are compared too
 
 
 def test_warp_in_empty_space_falls_freely():
@@ -75,6 +79,6 @@ def test_no_two_constraints_of_a_colour_share_a_particle():
     for constraints in (cloth().edges, made.edges, made.tetrahedra):
         order, starts = coloured(constraints)
         assert sorted(order) == list(range(len(constraints)))
-        for first, end in zip(starts, starts[1:], strict=False):
+        for first, end in itertools.pairwise(starts):
             members = constraints[order[first:end]].ravel()
             assert len(set(members.tolist())) == len(members) > 0

@@ -1,10 +1,11 @@
 """The solver's particles in Warp, for a CUDA card: cloth and soft bodies on one distance grid that nothing moves.
 
-The same steps in float64 as `xpbd.substeps`, which says what they are. Constraints go colour by colour (`coloured`), and
-a particle's contact with the world is its own affair, so that all of a kernel may run at once and still give what the
-sequential solver gives. Not covered: rigid bodies and pieces of the field, whose contacts have to wait for each other.
+The same steps in float64 as `xpbd.substeps`, which says what they are. Constraints go colour by colour (`coloured`),
+and a particle's contact with the world is its own affair, so that all of a kernel may run at once and still give what
+the sequential solver gives. Not covered: rigid bodies and the field's pieces, whose contacts wait for each other.
 """
 
+import itertools
 from typing import Any
 
 import numpy
@@ -12,10 +13,8 @@ import warp
 from numpy.typing import NDArray
 
 Array = NDArray[numpy.float64]
-Vectors = warp.array(dtype=warp.vec3d)
-Numbers = warp.array(dtype=warp.float64)
-Pairs = warp.array(dtype=warp.vec2i)
-Fours = warp.array(dtype=warp.vec4i)
+Vectors, Numbers = warp.array(dtype=warp.vec3d), warp.array(dtype=warp.float64)
+Pairs, Fours = warp.array(dtype=warp.vec2i), warp.array(dtype=warp.vec4i)
 
 
 @warp.struct
@@ -257,10 +256,10 @@ class Particles:
         for _ in range(count):
             self._multiplier.zero_()
             self._launch(_predict, len(x), [h, pull, keep, self._w, xs, vs, self._before])
-            for first, end in zip(self._edge_colours, self._edge_colours[1:], strict=False):
+            for first, end in itertools.pairwise(self._edge_colours):
                 constants = [self._w, self._edges, self._rest, self._compliance]
                 self._launch(_edges, end - first, [first, h, *constants, self._multiplier, xs])
-            for first, end in zip(self._tetrahedron_colours, self._tetrahedron_colours[1:], strict=False):
+            for first, end in itertools.pairwise(self._tetrahedron_colours):
                 self._launch(_volumes, end - first, [first, self._w, self._tetrahedra, self._volume, xs])
             contact = [h, margin, friction, restitution, still, self._world]
             self._launch(_finish, len(x), [*contact, self._w, self._before, xs, vs, self._deepest])
