@@ -213,7 +213,7 @@ def beside_warp(grid: DistanceGrid, vertices: Array, faces: Array, *, count: int
     ours = len(many) / _median_seconds(
         lambda: distances.distances(grids, meta, shape, 0, many, values, normals)
     )
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_ERROR
     mesh = warp.Mesh(
         points=warp.array(vertices.astype(numpy.float32), dtype=warp.vec3, device="cpu"),
         indices=warp.array(faces.astype(numpy.int32).ravel(), dtype=int, device="cpu"),

@@ -9,7 +9,7 @@ import numpy
 from numpy.typing import NDArray
 
 from sulan.errors import InputError, MissingExtra
-from sulan.radiance import coordinates, xpbd
+from sulan.radiance import backend, coordinates, xpbd
 from sulan.radiance.bodies import Loose, Rigid
 from sulan.radiance.collider import DistanceGrid
 from sulan.radiance.coloured import coloured
@@ -90,15 +90,16 @@ class Simulator:
     def _particles_on_device(self, world: DistanceGrid | None) -> "Particles | None":
         """Return the particles in Warp, or None where the solver is numba."""
         engine = self.settings.engine
-        if engine == "numba" or (engine == "auto" and (self.rigids or not self.looses)):
+        if engine == "numba":
             return None
-        if importlib.util.find_spec("warp") is None:
-            if engine == "auto":
-                return None
+        installed = importlib.util.find_spec("warp") is not None
+        if engine == "auto" and (self.rigids or not self.looses or not installed or not backend.has_driver()):
+            return None
+        if not installed:
             raise MissingExtra("warp-lang", extra="warp")
         if self.rigids:
             raise InputError(
-                "Warp moves cloth and soft bodies alone, and this scene has something rigid",
+                "Warp moves cloth and soft bodies alone, and this scene has something rigid or fixed",
                 hint="leave settings.engine out: numba moves everything",
             )
         from sulan.radiance import xpbd_warp

@@ -12,6 +12,9 @@ import numpy
 import warp
 from numpy.typing import NDArray
 
+# Its greeting would stand among results.
+warp.config.log_level = warp.LOG_ERROR
+
 Array = NDArray[numpy.float64]
 Vectors, Numbers = warp.array(dtype=warp.vec3d), warp.array(dtype=warp.float64)
 Pairs, Fours = warp.array(dtype=warp.vec2i), warp.array(dtype=warp.vec4i)
@@ -211,7 +214,6 @@ class Particles:
         volume: Array,
         tetrahedron_colours: NDArray[numpy.int64],
     ) -> None:
-        warp.config.quiet = True
         self.device = device
         self._world = World()
         # Empty space is a grid that is far from everything.
@@ -272,5 +274,4 @@ class Particles:
 
 def has_card() -> bool:
     """Tell whether Warp can use a CUDA card."""
-    warp.config.quiet = True
     return bool(warp.is_cuda_available())
