@@ -174,27 +174,9 @@ def fine_ball(*, nodes: int = 65) -> tuple[DistanceGrid, Array, Array]:
 def queries(folder: Path, *, count: int = 20_000) -> dict[str, float]:
     """Queries beside a mesh's, on a trained field's collider and on a mesh of 81,920 faces."""
     grid = collider.load(folder / scenes.COLLIDER).grid
-    surface = collider.surface(grid)
-    field, ball = beside_warp(grid, *surface, count=count), beside_warp(*fine_ball(), count=count)
-    slow = beside_trimesh(grid, *surface)
-    return {
-        **{f"{name}.field": value for name, value in field.items()},
-        "queries.trimesh.field": slow,
-        "queries.ratio.trimesh.field": field["queries.ours"] / slow,
-        **ball,
-    }
-
-
-def beside_trimesh(grid: DistanceGrid, vertices: Array, faces: Array, *, count: int = 300) -> float:
-    """Signed distances a CPU second by trimesh, the usual library for meshes in Python."""
-    import trimesh
-
-    mesh = trimesh.Trimesh(vertices=vertices, faces=faces, process=False)
-    points = numpy.random.default_rng(0).uniform(grid.low, grid.high, size=(count, 3))
-    trimesh.proximity.signed_distance(mesh, points[:2])  # builds its trees
-    begun = time.process_time()
-    trimesh.proximity.signed_distance(mesh, points)
-    return count / (time.process_time() - begun)
+    field = beside_warp(grid, *collider.surface(grid), count=count)
+    ball = beside_warp(*fine_ball(), count=count)
+    return {**{f"{name}.field": value for name, value in field.items()}, **ball}
 
 
 def beside_warp(grid: DistanceGrid, vertices: Array, faces: Array, *, count: int) -> dict[str, float]:

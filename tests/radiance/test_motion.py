@@ -219,7 +219,7 @@ def test_distance_queries_beside_mesh_queries(studio):
     """Line 5 of the issue."""
     pytest.importorskip("warp", reason="warp-lang is of the extra `bench`")
     found = measured_motion.queries(studio / "solid")
-    assert found["queries.ratio.trimesh.field"] > 100
+    assert found["queries.ratio.warp.field"] > 40  # a collider of 17,000 faces, near every point
     assert found["queries.ratio.warp"] > 100
     assert found["queries.difference.voxels"] < 0.5
     assert found["queries.difference.voxels.field"] < 0.5
