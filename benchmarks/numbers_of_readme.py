@@ -31,7 +31,6 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "radiance": (
         ("training.ratio.torch", "to 30 dB {:.0f}x faster than torch's grid_sample"),
-        ("hybrid.ratio.delta", "to equal noise {:.0f}x faster than delta tracking"),
         ("queries.ratio.warp.field", "distances of a field {:.0f}x faster than Warp's mesh queries"),
     ),
 }
