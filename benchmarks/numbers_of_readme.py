@@ -31,8 +31,7 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "radiance": (
         ("training.ratio.torch", "to 30 dB {:.0f}x faster than torch's grid_sample"),
-        ("hybrid.ratio.delta", "to equal noise {:.0f}x faster than delta tracking"),
-        ("queries.ratio.warp", "distances {:.0f}x faster than Warp's mesh queries"),
+        ("queries.ratio.warp.field", "distances of a field {:.0f}x faster than Warp's mesh queries"),
     ),
 }
 """Metric of a room's benchmark and how the table says it."""
