@@ -1,6 +1,7 @@
 """The frozen model at its worst: silent, slow, refusing, looping, killed; nothing that was paid for is paid twice."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,6 +103,18 @@ def test_the_frozen_model_is_asked_once_about_each_input_whatever_is_made_of_it(
             )
             assert server.calls == calls  # without exemplars ICL is zero-shot, with reasoning and without
         assert report.summary["ledger: calls"] == 0
+        kept = sorted((tmp_path / "home").rglob("*.npz"))
+        shutil.copytree(small / "task", tmp_path / "renamed")  # what a task is called changes no answer
+        sulan.tune.compare(
+            tmp_path / "renamed",
+            teacher="openai:big",
+            chat=chat,
+            comparing=Comparing(seeds=2),
+            out=tmp_path / "d",
+            **known,
+        )
+        assert kept
+        assert sorted((tmp_path / "home").rglob("*.npz")) == kept
         assert server.calls == len({str(body["messages"]) for body in server.bodies})
 
 
