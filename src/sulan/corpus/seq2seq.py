@@ -1,0 +1,208 @@
+"""A small T5-style translation model: tokenizer, weights, training that resumes bit by bit.
+
+The encoder reads `<2xx>` and the source, the decoder writes the target, as the released MADLAD-400 models do
+(2309.04662, section 4.1). A step's sentences are drawn from (seed, step). Not covered: the monolingual half of
+the paper's training (MASS), several cards, bfloat16.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+from sulan.corpus.pairs import Pair
+from sulan.corpus.translation import Shape, Training
+from sulan.corpus.unimax import budgets
+from sulan.runs import outputs, seeds
+from sulan.runs.progress import progress
+from sulan.training import checkpoint, schedule
+from sulan.training.checkpoint import Checkpoint
+from sulan.training.config import TrainingConfig
+from sulan.training.journal import Journal, read
+
+PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
+
+
+def tag(language: str) -> str:
+    """Return the token that asks for a language."""
+    return f"<2{language}>"
+
+
+def tokenizer(texts: Sequence[str], languages: Sequence[str], *, vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train one byte-pair vocabulary for all languages; every byte is in it, so no text is unknown."""
+    special = [PAD, END, UNKNOWN, *(tag(language) for language in languages)]
+    words = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    words.normalizer = normalizers.NFC()
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    words.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    words.train_from_iterator(texts, trainer)
+    words.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, special.index(END))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        pad_token=PAD,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        additional_special_tokens=special[3:],
+        model_max_length=512,
+    )
+
+
+def model(words: PreTrainedTokenizerFast, shape: Shape, *, seed: int) -> T5ForConditionalGeneration:
+    """Return a model with random weights of its own seed."""
+    config = T5Config(
+        vocab_size=len(words),
+        d_model=shape.width,
+        d_kv=shape.width // shape.heads,
+        d_ff=4 * shape.width,
+        num_layers=shape.layers,
+        num_decoder_layers=shape.layers,
+        num_heads=shape.heads,
+        feed_forward_proj="gated-gelu",
+        dropout_rate=0.0,
+        pad_token_id=words.pad_token_id,
+        eos_token_id=words.eos_token_id,
+    )
+    config.decoder_start_token_id = words.pad_token_id
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seeds.key(seed, "translation model") % 2**63)
+        return T5ForConditionalGeneration(config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """Pairs as tokens, by direction, and how often each direction is drawn."""
+
+    sources: dict[str, list[list[int]]]
+    targets: dict[str, list[list[int]]]
+    shares: dict[str, float]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all pairs, both sides."""
+        return sum(
+            len(line) for side in (self.sources, self.targets) for each in side.values() for line in each
+        )
+
+
+def encode(pairs: Sequence[Pair], words: PreTrainedTokenizerFast, training: Training) -> Encoded:
+    """Return pairs as tokens; those longer than `training.longest` are cut there."""
+    sources: dict[str, list[list[int]]] = {}
+    targets: dict[str, list[list[int]]] = {}
+    for pair in pairs:
+        ask = words.get_vocab()[tag(pair.target_lang)]
+        source = words(pair.text, truncation=True, max_length=training.longest)["input_ids"]
+        target = words(pair.translation, truncation=True, max_length=training.longest)["input_ids"]
+        sources.setdefault(pair.direction, []).append([ask, *source])
+        targets.setdefault(pair.direction, []).append(target)
+    names = sorted(sources)
+    given = budgets(
+        [len(sources[name]) for name in names], budget=training.steps * training.batch, epochs=training.epochs
+    )
+    return Encoded(
+        sources=sources,
+        targets=targets,
+        shares={n: b / sum(given) for n, b in zip(names, given, strict=True)},
+    )
+
+
+def train(
+    network: T5ForConditionalGeneration,
+    data: Encoded,
+    *,
+    training: Training,
+    seed: int,
+    about: dict[str, Any],
+    folder: Path,
+) -> list[float]:
+    """Train from the newest checkpoint in a work folder; return the loss of every step, nats a token."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rates = TrainingConfig(
+        steps=training.steps,
+        batch=training.batch,
+        context=training.longest,
+        learning_rate=training.learning_rate,
+        schedule="cosine",
+        warmup=min(training.warmup, training.steps),
+    )
+    names = dict(network.named_parameters())
+    optimizer = torch.optim.AdamW(names.values(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01)
+    about = {**about, "training": asdict(training), "seed": seed}
+    with ExitStack() as stack:
+        stack.enter_context(outputs.locked(folder.absolute() / "training"))
+        found = checkpoint.newest(folder)
+        done = 0
+        if found:
+            checkpoint.check_same(found.about, about, folder=folder)
+            _load(names, optimizer, found)
+            done = found.step
+        network.train()
+        journal = stack.enter_context(Journal(folder, step=done))
+        for step in progress(range(done, training.steps), label="corpus translate-train"):
+            rate = schedule.learning_rate(step, rates)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss = network(**_batch(data, training.batch, seed=seed, step=step)).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(names.values(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            journal.write({"step": step + 1, "loss": loss.item(), "learning_rate": rate})
+            if (step + 1) % training.checkpoint_every == 0 or step + 1 == training.steps:
+                checkpoint.save(_state(names, optimizer, step + 1, about), folder, keep=2)
+    return [entry["loss"] for entry in read(folder)]
+
+
+def _batch(data: Encoded, size: int, *, seed: int, step: int) -> dict[str, torch.Tensor]:
+    draw = seeds.generator(seed, f"translation step {step}")
+    names = list(data.shares)
+    chosen = [names[number] for number in draw.choice(len(names), size, p=list(data.shares.values()))]
+    places = [(name, int(draw.integers(len(data.sources[name])))) for name in chosen]
+    sources = [data.sources[name][place] for name, place in places]
+    targets = [data.targets[name][place] for name, place in places]
+    inputs = _padded(sources, 0)
+    return {
+        "input_ids": inputs,
+        "attention_mask": _padded([[1] * len(line) for line in sources], 0),
+        "labels": _padded(targets, -100),
+    }
+
+
+def _padded(lines: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
+    table = np.full((len(lines), max(map(len, lines))), filler, np.int64)
+    for row, line in enumerate(lines):
+        table[row, : len(line)] = line
+    return torch.from_numpy(table)
+
+
+def _state(
+    names: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer, step: int, about: dict[str, Any]
+) -> Checkpoint:
+    state = {f"weight/{name}": weight.detach().clone() for name, weight in names.items()}
+    for name, weight in names.items():
+        for kind in ("exp_avg", "exp_avg_sq"):
+            state[f"{kind}/{name}"] = optimizer.state[weight][kind]
+    return Checkpoint(step=step, skipped=0, about=about, state=state)
+
+
+def _load(names: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer, found: Checkpoint) -> None:
+    with torch.no_grad():
+        for name, weight in names.items():
+            weight.copy_(found.state[f"weight/{name}"])
+            optimizer.state[weight] = {
+                "step": torch.tensor(float(found.step)),
+                **{kind: found.state[f"{kind}/{name}"].clone() for kind in ("exp_avg", "exp_avg_sq")},
+            }
