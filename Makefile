@@ -63,7 +63,7 @@ layers: $(VENV)/.all
 
 bench: $(VENV)/.all  ## Measure the rooms beside their peers.
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
-	@for each in digest neurons training prune quantize radiance; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	@for each in digest neurons training prune quantize radiance tune; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 docs: $(VENV)/.all  ## Regenerate what is generated in the docs and in README.
 	$(BIN)/cog -P -r README.md docs/*.md

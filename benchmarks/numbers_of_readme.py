@@ -33,10 +33,13 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("smollm2-w2.cpu.ratio.ours", "2 bit in {:.1f}x less CPU time than auto-round"),
         ("smollm2-w2.kl.ratio.ours", "at {:.2f} of its divergence"),
     ),
+    "tune": (
+        ("bfloat16.ratio.trl", "adapters {:.1f}x faster than trl + peft"),
+        ("asking.ratio.generate", "rationales {:.1f}x faster than generate in a loop"),
+    ),
     "radiance": (
         ("training.ratio.torch", "to 30 dB {:.0f}x faster than torch's grid_sample"),
-        ("hybrid.ratio.delta", "to equal noise {:.0f}x faster than delta tracking"),
-        ("queries.ratio.warp", "distances {:.0f}x faster than Warp's mesh queries"),
+        ("queries.ratio.warp.field", "distances of a field {:.0f}x faster than Warp's mesh queries"),
     ),
 }
 """Metric of a room's benchmark and how the table says it."""
@@ -81,6 +84,24 @@ def measured(room: str) -> str:
         "| --- | --- | --- |",
     ]
     lines += [f"| {metric['name']} | {metric['value']} | {metric['scale']} |" for metric in made["metrics"]]
+    return "\n".join(lines)
+
+
+def compared(*names: str) -> str:
+    """Return the accuracies of packaged runs of `tune compare`, a column each, in per cent."""
+    runs = {name: record.read(claims.PACKAGED / f"tune-compare-{name}") for name in names}
+    found = {
+        name: {
+            each["name"]: each["value"] for each in made["metrics"] if each["name"].startswith("accuracy.")
+        }
+        for name, made in runs.items()
+    }
+    rows = list(dict.fromkeys(row for each in found.values() for row in each))
+    lines = [f"| row | {' | '.join(names)} |", "| --- |" + " --- |" * len(names)]
+    for row in rows:
+        cells = [f"{100 * each[row]:.1f}" if row in each else "" for each in found.values()]
+        said = row.removeprefix("accuracy.").replace("plus_", "+ ").replace(".", ", ").replace("_", " ")
+        lines.append(f"| {said} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

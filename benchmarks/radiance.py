@@ -51,7 +51,10 @@ def main() -> None:
                 lambda: measured_light.beside_torch(mi, work),
             ),
             ("studio with a bunny, 64x64, 128 spp, median of 3 turns", lambda: measured_light.mesh_only(mi)),
-            ("field with two balls, 32x32, to an MSE of 1e-4", lambda: measured_light.hybrid_scene(mi, work)),
+            (
+                "field with two balls, 32x32, to an MSE of 1e-4, 12 renderings of 128 spp",
+                lambda: measured_light.hybrid_scene(mi, work),
+            ),
             (f"{field}; 6 views 80x60, 128 spp against 512 spp", lambda: measured_light.insertion(work)),
             (f"{field}; distance over the room's 2 units", lambda: measured_light.lamps(work)),
             ("courtyard, 48 views 48x48, 32 nodes, 300 steps", lambda: measured_light.no_lamp(work)),
@@ -63,7 +66,7 @@ def main() -> None:
                 lambda: measured_motion.cloth_on_field(work / "solid"),
             ),
             (
-                f"collider of {measured_light.RESOLUTION} nodes",
+                f"collider of {measured_light.RESOLUTION} nodes (field), ball of 65 nodes; points even in the box",
                 lambda: measured_motion.queries(work / "solid"),
             ),
         ]

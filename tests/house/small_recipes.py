@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from house import forked
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,16 +36,18 @@ def read(room: str) -> dict[str, Any]:
 
 def sulan(*words: str, folder: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Run the command line in a folder, with a home of its own and no network."""
-    environment = {
-        **os.environ,
-        "SULAN_HOME": str(folder / "home"),
-        "HF_ENDPOINT": "http://127.0.0.1:9",
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = {"SULAN_HOME": str(folder / "home"), **forked.OFFLINE}
+    return forked.sulan(*words, folder=folder, environment=environment, timeout=timeout)
+
+
+def from_a_standing_start(
+    *words: str, folder: Path, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Do the same in a process that has imported nothing."""
     return subprocess.run(
         [sys.executable, "-m", "sulan", *words],
         cwd=folder,
-        env=environment,
+        env={**os.environ, "SULAN_HOME": str(folder / "home"), **forked.OFFLINE},
         capture_output=True,
         text=True,
         check=False,
@@ -54,5 +58,5 @@ def sulan(*words: str, folder: Path, timeout: float = 120) -> subprocess.Complet
 def run(room: str, *, folder: Path) -> Ran:
     """Run a room's recipe; it must end within the minutes that it states."""
     document = read(room)
-    done = sulan("run", str(recipe(room)), folder=folder, timeout=60 * document["minutes"])
+    done = from_a_standing_start("run", str(recipe(room)), folder=folder, timeout=60 * document["minutes"])
     return Ran(folder=folder, document=document, done=done)

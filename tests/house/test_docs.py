@@ -1,6 +1,5 @@
 """Docs are executed: generated parts are up to date, commands run, links lead somewhere."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import sulan
+from house import forked
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,18 +27,10 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_commands_of_a_page_work_one_after_another(page: Path, tmp_path: Path) -> None:
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
-    environment = {**os.environ, "SULAN_HOME": str(tmp_path / "home"), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    environment = {"SULAN_HOME": str(tmp_path / "home"), **forked.OFFLINE}
     for command in commands(page):
         words = command.partition("#")[0].split()[1:]
-        done = subprocess.run(
-            [sys.executable, "-m", "sulan", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = forked.sulan(*words, folder=tmp_path, environment=environment, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 

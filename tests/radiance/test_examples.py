@@ -7,6 +7,7 @@ import pytest
 
 MODULES = [
     "collider",
+    "coloured",
     "coordinates",
     "field",
     "harmonics",

@@ -208,7 +208,9 @@ def test_cloth_rests_on_a_trained_field(studio):
     assert found["cloth.nan"] == 0
     assert found["cloth.penetration.voxels"] < 1
     assert found["cloth.speed.end"] < 0.05
-    assert found["cloth.fallen"] > 0.05
+    assert (
+        0.15 < found["cloth.fallen"] < 0.7
+    )  # it hangs over the box that stands there, and is not on the floor
 
 
 @pytest.mark.slow
@@ -217,5 +219,7 @@ def test_distance_queries_beside_mesh_queries(studio):
     """Line 5 of the issue."""
     pytest.importorskip("warp", reason="warp-lang is of the extra `bench`")
     found = measured_motion.queries(studio / "solid")
+    assert found["queries.ratio.warp.field"] > 40  # a collider of 17,000 faces, near every point
     assert found["queries.ratio.warp"] > 100
     assert found["queries.difference.voxels"] < 0.5
+    assert found["queries.difference.voxels.field"] < 0.5

@@ -23,6 +23,7 @@ from radiance import places
 from sulan.errors import BrokenArtefact, InputError, MissingFile, SulanError
 from sulan.radiance import arrays, cameras, images, meshes, motion, scenes
 from sulan.radiance.settings import RenderSettings, SimulateSettings
+from sulan.runs import record
 
 pytestmark = pytest.mark.xdist_group("radiance")
 
@@ -135,6 +136,9 @@ def test_one_path_a_pixel_gives_no_negative_light(made, tmp_path):
     sulan.radiance.render(made / "moved", camera_path=made / "moved", out=tmp_path / "clip", **one)
     for path in (tmp_path / "clip" / "frames").glob("*.exr"):
         assert images.read(path).min() >= 0
+    names = {metric["name"] for metric in record.read(tmp_path / "clip")["metrics"]}
+    assert "cpu_seconds.frame" in names
+    assert "error" not in names  # one sample tells nothing of its error
 
 
 def test_a_piece_of_the_field_falls_and_is_seen_to_have_moved(mi, tmp_path):

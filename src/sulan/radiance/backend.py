@@ -91,7 +91,12 @@ def _variant(device: Device) -> str:
 
 def has_card() -> bool:
     """Tell whether an NVIDIA card and its OptiX library, which ray tracing needs, are here."""
-    return Path("/proc/driver/nvidia/gpus").is_dir() and ctypes.util.find_library("nvoptix") is not None
+    return has_driver() and ctypes.util.find_library("nvoptix") is not None
+
+
+def has_driver() -> bool:
+    """Tell whether an NVIDIA driver runs here: without one Warp need not be loaded to ask."""
+    return Path("/proc/driver/nvidia/gpus").is_dir()
 
 
 def library() -> Path:

@@ -38,7 +38,7 @@ class Picture:
     depth, coverage
         Distance, world units; share of the pixel that meets a mesh.
     error
-        Standard error of the beauty's luminance in each pixel.
+        Standard error of the beauty's luminance in each pixel; of one sample there is none to tell, and it is 0.
     """
 
     beauty: Image

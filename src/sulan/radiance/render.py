@@ -119,7 +119,7 @@ def render(
         report = rendering.report(loaded, views, folder, made, compared, shadow=shadow, samples=samples)
         html.write(report, folder)
         scale = f"{len(views)} frames, {views[0].width}x{views[0].height}, {samples} spp, {settings.bounces} bounces"
-        for name, value in rendering.rates(made).items():
+        for name, value in rendering.rates(made, samples=samples).items():
             run.metric(name, value, scale=f"{scale}, {mi.variant()}")
         if compared is not None:
             for name, value in compared.metrics().items():

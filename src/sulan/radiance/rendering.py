@@ -108,15 +108,17 @@ def all_frames(
     return measured
 
 
-def rates(made: Measured) -> Mapping[str, float]:
-    """Return frames a second: by the median frame and the slowest, and the mean CPU seconds of one."""
+def rates(made: Measured, *, samples: int) -> Mapping[str, float]:
+    """Return frames a second by the median frame and the slowest, CPU seconds of one, and its standard error.
+
+    One sample a pixel tells nothing of its own error.
+    """
     walls = [max(each["wall"], 1e-6) for each in made]
     return {
         "frames_per_second": round(1 / statistics.median(walls), 4),
         "frames_per_second.slowest": round(1 / max(walls), 4),
         "cpu_seconds.frame": round(statistics.fmean(each["cpu"] for each in made), 4),
-        "error": round(statistics.fmean(each["error"] for each in made), 6),
-    }
+    } | ({"error": round(statistics.fmean(each["error"] for each in made), 6)} if samples > 1 else {})
 
 
 def pixels_exponent(
@@ -162,7 +164,11 @@ def report(
             title="Frames",
             columns=("frame", "mean radiance", "standard error of a pixel"),
             rows=tuple(
-                (n, round(float(images.read(path).mean()), 5), round(each["error"], 6))
+                (
+                    n,
+                    round(float(images.read(path).mean()), 5),
+                    round(each["error"], 6) if samples > 1 else None,
+                )
                 for n, (path, each) in enumerate(zip(paths, made, strict=True))
             ),
         )

@@ -12,7 +12,9 @@ import numpy
 compiled = cast(
     "Callable[[Callable[..., Any]], Callable[..., Any]]", numba.njit(cache=True, error_model="numpy")
 )
-"""The decorator of everything that the solver calls: compiled once, kept on disk, IEEE arithmetic as written."""
+"""The decorator of everything that the solver calls: compiled once, kept on disk, IEEE arithmetic as written.
+
+What is kept knows of changes in its own file alone: after editing one that others call, delete `__pycache__/*.nbi`."""
 
 
 @compiled

@@ -102,6 +102,9 @@ class SimulateSettings:
         Cells along a soft body's longest side.
     resolution
         Nodes along the longest side of a rigid body's distance grid.
+    engine
+        `numba`: one core, everything. `warp`: cloth and soft bodies against the field, on a CUDA card where there is
+        one. `auto`: Warp where it is installed, finds a card and nothing rigid is in the scene.
     """
 
     substeps: int = 20
@@ -115,3 +118,4 @@ class SimulateSettings:
     squash: float = 1e-5
     cells: int = 8
     resolution: int = 32
+    engine: Literal["auto", "numba", "warp"] = "auto"

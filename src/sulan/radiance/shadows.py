@@ -23,9 +23,9 @@ from sulan.radiance.scenes import Light
 MOST_LAYERS = 4
 """Surfaces that a shadow ray passes: two hollow glasses one behind the other."""
 
-_NEAR = 2.0
-"""Voxels that a shadow ray starts away from its place: the field's surfaces are about that thick, and the mesh that
-stands on one should still darken it."""
+_NEAR = 0.5
+"""March steps that a shadow ray starts away from its place: less than the field's surfaces are thick, so that the mesh
+that stands on one still darkens it."""
 
 
 @dataclass(kw_only=True)
@@ -133,7 +133,7 @@ class Shadows:
         seen, _, _, _ = dr.while_loop(
             (
                 mi.Color3f(1.0),
-                mi.Float(_NEAR * 0.25 * volume.step),
+                mi.Float(_NEAR * volume.step),
                 mi.UInt32(0),
                 mi.Bool(active),
             ),

@@ -20,7 +20,10 @@ from sulan.runs.progress import progress
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A simulation's result: the motion, what was conserved in each frame, the deepest penetration, CPU seconds."""
+    """A simulation's result: the motion, what was conserved in each frame, the deepest penetration, CPU seconds.
+
+    The seconds are a frame's median: the first frame of a process waits for the compiler.
+    """
 
     motion: motion.Motion
     states: list[State]
@@ -131,11 +134,12 @@ def run(solver: Simulator, *, frames: int, frames_per_second: float) -> Moved:
         body.name: [] for body in solver.rigids if body.mass > 0
     }
     vertices: dict[str, list[NDArray[numpy.float32]]] = {loose.name: [] for loose in solver.looses}
-    states = [solver.state()]
-    start = time.process_time()
+    states, seconds = [solver.state()], []
     for frame in progress(range(frames), label="simulate"):
         if frame:
+            start = time.process_time()
             states.append(solver.advance(1 / frames_per_second))
+            seconds.append(time.process_time() - start)
         for number, body in enumerate(solver.rigids):
             if body.mass > 0:
                 poses[body.name].append(solver.pose(number))
@@ -148,7 +152,7 @@ def run(solver: Simulator, *, frames: int, frames_per_second: float) -> Moved:
         ),
         states=states,
         deepest=max(state.penetration for state in states),
-        seconds=time.process_time() - start,
+        seconds=statistics.median(seconds) if seconds else 0.0,
     )
 
 

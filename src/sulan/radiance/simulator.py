@@ -1,16 +1,22 @@
 """The solver's state between frames: bodies in, frames out, with what is conserved."""
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy
 from numpy.typing import NDArray
 
-from sulan.errors import InputError
-from sulan.radiance import coordinates, xpbd
+from sulan.errors import InputError, MissingExtra
+from sulan.radiance import backend, coordinates, xpbd
 from sulan.radiance.bodies import Loose, Rigid
 from sulan.radiance.collider import DistanceGrid
+from sulan.radiance.coloured import coloured
 from sulan.radiance.settings import SimulateSettings
+
+if TYPE_CHECKING:
+    from sulan.radiance.xpbd_warp import Particles
 
 Array = NDArray[numpy.float64]
 
@@ -51,6 +57,13 @@ class Simulator:
         The bodies.
     settings
         See `SimulateSettings`.
+
+    Raises
+    ------
+    InputError
+        Warp is asked for and something rigid is in the scene.
+    MissingExtra
+        Warp is asked for and not installed.
     """
 
     def __init__(
@@ -72,6 +85,41 @@ class Simulator:
         self._bodies()
         self._particles()
         self._gravity = numpy.asarray([0.0, 0.0, settings.gravity])
+        self._on_device = self._particles_on_device(world)
+
+    def _particles_on_device(self, world: DistanceGrid | None) -> "Particles | None":
+        """Return the particles in Warp, or None where the solver is numba."""
+        engine = self.settings.engine
+        if engine == "numba":
+            return None
+        installed = importlib.util.find_spec("warp") is not None
+        if engine == "auto" and (self.rigids or not self.looses or not installed or not backend.has_driver()):
+            return None
+        if not installed:
+            raise MissingExtra("warp-lang", extra="warp")
+        if self.rigids:
+            raise InputError(
+                "Warp moves cloth and soft bodies alone, and this scene has something rigid or fixed",
+                hint="leave settings.engine out: numba moves everything",
+            )
+        from sulan.radiance import xpbd_warp
+
+        if engine == "auto" and not xpbd_warp.has_card():
+            return None
+        return xpbd_warp.Particles(
+            device="cuda" if xpbd_warp.has_card() else "cpu",
+            world=None
+            if world is None
+            else (self._grids, self._shape[0, 1:], self._meta[0, :3], self._meta[0, 3:]),
+            w=self._w,
+            edges=self._edges,
+            rest=self._rest,
+            compliance=self._compliance,
+            edge_colours=self._edge_colours,
+            tetrahedra=self._tetrahedra,
+            volume=self._volume,
+            tetrahedron_colours=self._tetrahedron_colours,
+        )
 
     def _bodies(self) -> None:
         bodies = self.rigids
@@ -100,12 +148,16 @@ class Simulator:
         self._edges = numpy.concatenate(
             [numpy.zeros((0, 2), numpy.int64), *(loose.edges + start for start, loose in parts)]
         )
-        self._compliance = numpy.concatenate([numpy.zeros(0), *(loose.compliance for loose in self.looses)])
+        compliance = numpy.concatenate([numpy.zeros(0), *(loose.compliance for loose in self.looses)])
+        order, self._edge_colours = coloured(self._edges)
+        self._edges, self._compliance = self._edges[order], compliance[order]
         ends = self.x[self._edges]
         self._rest = numpy.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) if len(ends) else numpy.zeros(0)
         self._tetrahedra = numpy.concatenate(
             [numpy.zeros((0, 4), numpy.int64), *(loose.tetrahedra + start for start, loose in parts)]
         )
+        order, self._tetrahedron_colours = coloured(self._tetrahedra)
+        self._tetrahedra = self._tetrahedra[order]
         corners = self.x[self._tetrahedra]
         self._volume = (
             numpy.einsum(
@@ -124,10 +176,30 @@ class Simulator:
         InputError
             Something left all bounds: the settings are unstable.
         """
+        deepest = self._substeps(seconds / self.settings.substeps)
+        if not (numpy.isfinite(self.x).all() and numpy.isfinite(self.position).all()):
+            raise InputError(
+                "the simulation left all bounds", hint="more settings.substeps, or softer settings.stretch"
+            )
+        return self.state(penetration=float(deepest))
+
+    def _substeps(self, h: float) -> float:
         settings = self.settings
-        deepest = xpbd.substeps(
+        if self._on_device is not None:
+            return self._on_device.substeps(
+                settings.substeps,
+                h,
+                gravity=self._gravity,
+                damping=settings.damping,
+                friction=settings.friction,
+                restitution=settings.restitution,
+                margin=self.margin,
+                x=self.x,
+                v=self.v,
+            )
+        return xpbd.substeps(
             settings.substeps,
-            seconds / settings.substeps,
+            h,
             self._gravity,
             settings.damping,
             settings.friction,
@@ -155,11 +227,6 @@ class Simulator:
             self._grid_of,
             MOST_CONTACTS,
         )
-        if not (numpy.isfinite(self.x).all() and numpy.isfinite(self.position).all()):
-            raise InputError(
-                "the simulation left all bounds", hint="more settings.substeps, or softer settings.stretch"
-            )
-        return self.state(penetration=float(deepest))
 
     def state(self, *, penetration: float = 0.0) -> State:
         """Return what is conserved, now."""

@@ -163,7 +163,7 @@ class Experiment:
         about = {
             "method": asdict(method),
             "identity": self._teacher.identity,
-            "words": task.wording(),
+            "words": _words(task),
             "test": _digest([[each.id, each.input] for each in test]),
             "reasons": _digest(reasons),
         }
@@ -184,7 +184,7 @@ class Experiment:
         about = {
             "method": asdict(method),
             "student": self._load(student, method.kind).fingerprint,
-            "words": task.wording(),
+            "words": _words(task),
             "examples": _digest([asdict(each) for each in task.examples]),
             "reasons": _digest(texts if method.reasons or method.distils else None),
             "adapter": asdict(setup.adapter),
@@ -279,6 +279,11 @@ class Experiment:
             dtype = "float32" if kind == "full" else self._setup.learning.dtype
             self._loaded[student, kind] = models.load(student, dtype=dtype)
         return self._loaded[student, kind]
+
+
+def _words(task: Task) -> dict[str, Any]:
+    """Return what a result depends on of a task's words; its name and what it is about are for people."""
+    return {name: each for name, each in task.wording().items() if name not in ("name", "about")}
 
 
 def _written(prepared: students.Student, task: Task, texts: Mapping[str, str]) -> tuple[Row, ...]:

@@ -21,6 +21,7 @@ import torch
 from sulan.errors import InputError
 from sulan.runs import seeds
 from sulan.runs.progress import progress
+from sulan.runs.record import plain
 from sulan.training import checkpoint
 from sulan.training.checkpoint import Checkpoint
 from sulan.tune.halves import ROW, Halves
@@ -114,6 +115,7 @@ def learn(
     """
     if not train:
         raise InputError("there is no training example")
+    about = plain(about)  # as a checkpoint gives it back
     found = checkpoint.newest(folder)
     if found:
         checkpoint.check_same(found.about, about, folder=folder)
