@@ -7,7 +7,8 @@ and is *not* its language: many folders hold pages that nobody has translated ye
 
 What comes out: `manuals.warc.gz` (all pages), `manuals-3000.warc.gz` (a sample), `languages.jsonl` (text of known
 language for `sulan corpus train-identifier`; none of it from the manuals), `bibles.jsonl` and `bibles-held.jsonl`
-(Spanish and English verses side by side).
+(Spanish and English verses side by side), `paragraphs.jsonl` and `paragraphs-held.jsonl` (paragraphs of the manuals
+and their translations, both directions).
 
     python benchmarks/corpus_data.py --cache FOLDER [--pages 3000]
 """
@@ -26,6 +27,8 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from resiliparse.parse.html import HTMLTree
 
 from sulan.runs import seeds
 
@@ -205,6 +208,63 @@ def bibles(cache: Path) -> None:
                         (held if name in HELD else train).write(line)
 
 
+PARALLEL = {
+    "doc/installation-guide-amd64": {"en": "en", "es": "es", "fr": "fr", "it": "it", "de": "de"},
+    "doc/debian-handbook/html": {"en": "en-US", "es": "es-ES", "fr": "fr-FR", "it": "it-IT", "de": "de-DE"},
+    "doc/aptitude/html": {"en": "en", "es": "es", "fr": "fr", "it": "it"},
+}
+"""Manuals whose translations have the same pages with the same paragraphs, and the languages' folders."""
+BLOCKS = "p, h1, h2, h3, h4, dt"
+HELD_PAGES = 10
+"""One page in so many is held out, in all languages."""
+
+
+def paragraphs(root: Path, cache: Path) -> None:
+    """Write `paragraphs.jsonl` and `paragraphs-held.jsonl`: English and its translations, paragraph by paragraph."""
+    with (
+        (cache / "paragraphs.jsonl").open("w") as train,
+        (cache / "paragraphs-held.jsonl").open("w") as held,
+    ):
+        for manual, folders in PARALLEL.items():
+            for path in sorted((root / "usr" / "share" / manual / folders["en"]).glob("*.html")):
+                stream = held if seeds.key(0, f"{manual}/{path.name}") % HELD_PAGES == 0 else train
+                for lang in sorted(folders.keys() - {"en"}):
+                    sides = aligned(path, path.parents[1] / folders[lang] / path.name)
+                    for number, (one, two) in enumerate(sides):
+                        for source, target, a, b in (("en", lang, one, two), (lang, "en", two, one)):
+                            row = {
+                                "id": f"{manual}/{path.name}-{number}-{source}-{target}",
+                                "text": a,
+                                "translation": b,
+                                "source_lang": source,
+                                "target_lang": target,
+                            }
+                            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def aligned(english: Path, other: Path) -> list[tuple[str, str]]:
+    """Return the paragraphs of a page and their translations, where both have the same elements.
+
+    What is the same text in both was not translated.
+    """
+    if not other.exists():
+        return []
+    first, second = blocks(english), blocks(other)
+    if [tag for tag, _ in first] != [tag for tag, _ in second]:
+        return []
+    both = [(one, two) for (_, one), (_, two) in zip(first, second, strict=True) if one != two]
+    return [
+        (one, two) for one, two in both if min(len(one), len(two)) >= 10 and 0.4 < len(one) / len(two) < 2.5
+    ]
+
+
+def blocks(path: Path) -> list[tuple[str, str]]:
+    """Return the elements of a page that hold a paragraph or a heading, with their text."""
+    tree = HTMLTree.parse_from_bytes(path.read_bytes())
+    found = tree.body.query_selector_all(BLOCKS) if tree.body else []
+    return [(element.tag, " ".join(element.text.split())) for element in found]
+
+
 def pages(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield (URL, file) of every manual page, sorted by URL."""
     found = (path for path in root.rglob("*") if path.is_file() and path.name.endswith((*HTML, ".page")))
@@ -255,6 +315,7 @@ def main() -> None:
     declarations(arguments.cache)
     labelled(arguments.cache)
     bibles(arguments.cache)
+    paragraphs(arguments.cache / "root", arguments.cache)
     found = pages(arguments.cache / "root")
     print(f"{write_warc(arguments.cache / 'manuals.warc.gz', found)} pages", file=sys.stderr)
     sampled(arguments.cache, arguments.pages)

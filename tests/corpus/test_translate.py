@@ -99,6 +99,24 @@ def test_training_sees_the_tokens_that_translating_asks_with(model: Path) -> Non
     assert data.sources["en-es"] == [words("<2es> A long letter.")["input_ids"]]
 
 
+def test_the_pairs_of_a_step_are_alike_in_length_and_none_is_left_out() -> None:
+    from sulan.corpus import seq2seq
+
+    data = seq2seq.Encoded(
+        sources={"en-es": [[1] * (number % 40 + 1) for number in range(400)], "es-en": [[1]] * 3},
+        targets={"en-es": [[1]] * 400, "es-en": [[1]] * 3},
+        shares={"en-es": 0.8, "es-en": 0.2},
+    )
+    steps = [seq2seq.drawn(data, 20, seed=3, step=step) for step in range(10 * seq2seq.POOL)]
+    assert steps[5] == seq2seq.drawn(data, 20, seed=3, step=5)
+    lengths = [[len(data.sources[name][number]) for name, number in step] for step in steps]
+    # One in sixteen of 40 lengths: drawn one by one nearly every step would span more than 30.
+    assert sum(max(each) - min(each) <= 8 for each in lengths) > 0.9 * len(lengths)
+    seen = [place for step in steps for place in step]
+    assert len(set(seen)) > 395
+    assert sum(name == "es-en" for name, _ in seen) / len(seen) == pytest.approx(0.2, abs=0.02)
+
+
 def test_an_unknown_language_is_refused(model: Path, some: Path, tmp_path: Path) -> None:
     from corpus import small
 

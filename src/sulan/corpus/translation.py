@@ -1,6 +1,7 @@
 """Settings of translation models, light enough for a signature."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sulan.errors import InputError
 
@@ -53,6 +54,9 @@ class Training:
         Steps.
     checkpoint_every
         Steps between checkpoints.
+    dtype
+        Precision of the products; `auto`: bfloat16 where the processor multiplies it in hardware (1.6 times the pairs a
+        second), else float32. Weights and their updates are float32.
     """
 
     steps: int = 2000
@@ -62,6 +66,7 @@ class Training:
     learning_rate: float = 1e-3
     warmup: int = 200
     checkpoint_every: int = 100
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "longest", "epochs", "checkpoint_every", "learning_rate"):
