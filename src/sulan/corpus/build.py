@@ -50,7 +50,7 @@ def build(
     from sulan.corpus.parts import concatenate, gather
     from sulan.corpus.stages import Stages
     from sulan.reports import html
-    from sulan.runs import outputs
+    from sulan.runs import outputs, processes
     from sulan.runs.record import record
 
     recipe = samples.recipe(recipe)
@@ -61,7 +61,8 @@ def build(
         record(verb="corpus build", folder=folder, config=config, inputs=[recipe, *stages.inputs]) as run,
     ):
         work.mkdir(exist_ok=True)
-        last = stages.run()
+        with processes.kept():
+            last = stages.run()
         for name in (pair.NOISY, pair.CLEAN):
             (folder / name).mkdir()
             gather([last / name], folder / name)

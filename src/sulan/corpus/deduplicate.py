@@ -77,7 +77,7 @@ def deduplicate(
     from sulan.corpus.parts import concatenate, gather
     from sulan.documents import reader, schema
     from sulan.reports import html
-    from sulan.runs import fingerprints, outputs
+    from sulan.runs import fingerprints, outputs, processes
     from sulan.runs.record import record
     from sulan.runs.shards import map_shards, shard_folder
 
@@ -95,6 +95,7 @@ def deduplicate(
     with (
         outputs.folder(out) as folder,
         record(verb="corpus deduplicate", folder=folder, config=config, inputs=[source]) as run,
+        processes.kept(),
     ):
         made = f"{fingerprints.path(source)} {spans} {fewest} {similarity if near else ''}"
 

@@ -107,11 +107,13 @@ def encode(pairs: Sequence[Pair], words: PreTrainedTokenizerFast, training: Trai
     """Return pairs as tokens; those longer than `training.longest` are cut there."""
     sources: dict[str, list[list[int]]] = {}
     targets: dict[str, list[list[int]]] = {}
-    for pair in pairs:
-        ask = words.get_vocab()[tag(pair.target_lang)]
-        source = words(pair.text, truncation=True, max_length=training.longest)["input_ids"]
-        target = words(pair.translation, truncation=True, max_length=training.longest)["input_ids"]
-        sources.setdefault(pair.direction, []).append([ask, *source])
+    asks = words.get_vocab()
+    both = [
+        words(texts, truncation=True, max_length=training.longest)["input_ids"]
+        for texts in ([pair.text for pair in pairs], [pair.translation for pair in pairs])
+    ]
+    for pair, source, target in zip(pairs, *both, strict=True):
+        sources.setdefault(pair.direction, []).append([asks[tag(pair.target_lang)], *source])
         targets.setdefault(pair.direction, []).append(target)
     names = sorted(sources)
     given = budgets(
