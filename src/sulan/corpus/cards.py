@@ -14,6 +14,9 @@ QUIET = frozenset({"out", "engine", "workers", "cluster", "corpus", "verdicts", 
 """Arguments that do not change what is made, and paths: what was read is named with its fingerprint."""
 
 
+NAMELESS = "no language"
+
+
 def card(
     folder: Path, corpus: Path, verdicts: Mapping[str, VerdictRow], counts: Mapping[str, int], *, by: str
 ) -> str:
@@ -61,10 +64,12 @@ def card(
     for language, _ in first.ordered():
         cells = [inventories[name].rows.get(language) for name in names]
         said = " | ".join(f"{row.documents} | {row.words}" if row else "0 | 0" for row in cells)
-        lines.append(f"| {language} | {said} |")
+        lines.append(f"| {language or NAMELESS} | {said} |")
     gone = [row for row in verdicts.values() if row.verdict != "keep"]
     lines += ["", "## Audit", "", f"{len(verdicts)} languages were looked at."]
-    lines += [f"- {row.language}: {row.verdict}{f' -> {row.to}' if row.to else ''}" for row in gone]
+    lines += [
+        f"- {row.language or NAMELESS}: {row.verdict}{f' -> {row.to}' if row.to else ''}" for row in gone
+    ]
     lines += ["", *(f"- {name}: {value}" for name, value in counts.items()), "", "## How it was made", ""]
     lines += _provenance(corpus)
     return "\n".join(lines) + "\n"

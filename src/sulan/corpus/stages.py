@@ -72,12 +72,22 @@ class Stages:
 
     def report(self, folder: Path) -> Report:
         """Return what was left out at every stage, and what is in the folder."""
-        rows = [
-            (name, *row)
-            for name, report in self._reports.items()
-            for table in report.tables
-            if table.title in ("Left out", "Not clean")
-            for row in table.rows
+        tables = [
+            Table(
+                title=title,
+                columns=("stage", "reason", "documents", "% of what the stage was given"),
+                rows=rows,
+            )
+            for title in ("Left out", "Not clean")
+            if (
+                rows := tuple(
+                    (name, *row)
+                    for name, report in self._reports.items()
+                    for table in report.tables
+                    if table.title == title
+                    for row in table.rows
+                )
+            )
         ]
         last = list(self._reports.values())[-1]
         first = self._reports["extract"].summary
@@ -92,9 +102,7 @@ class Stages:
                 "languages": found[pair.NOISY]["languages"],
                 "languages clean": found[pair.CLEAN]["languages"],
             },
-            tables=(
-                Table(title="Left out", columns=("stage", "reason", "documents", "%"), rows=tuple(rows)),
-            ),
+            tables=tuple(tables),
             notes=last.notes,
         )
 
