@@ -182,8 +182,20 @@ class TestScripts:
         once = repairs.virama(said, langs)
         assert once.to_pylist() == ["क्ष्त", "क ् ष"]
         assert repairs.virama(once, langs) == once
-        burmese = pa.array(["\u1031\u1000", "\u1000\u1031", "\u1031\u1000"])
-        assert repairs.is_zawgyi(burmese, pa.array(["my", "my", "en"])).tolist() == [True, False, False]
+
+    def test_zawgyi_is_told_and_becomes_unicode(self, tmp_path: Path) -> None:
+        pytest.importorskip("icu", reason="the extra zawgyi is not installed")
+        zawgyi, unicode = "ျမန္မာႏိုင္ငံ ေမတၱာ", "မြန်မာနိုင်ငံ မေတ္တာ"
+        texts, langs = pa.array([zawgyi, unicode, zawgyi]), pa.array(["my", "my", "en"])
+        assert repairs.is_zawgyi(texts, langs).tolist() == [True, False, False]
+        assert repairs.may_be_zawgyi(texts, langs).tolist() == [True, False, False]
+        said = "\n".join([f"{zawgyi} {zawgyi} {zawgyi}။"] * 5)
+        source = small.identified(tmp_path / "in", [said], langs=["my"])
+        corpus.filter(source, out=tmp_path / "out")
+        kept = reader.columns(tmp_path / "out" / "noisy", ["text"])["text"].to_pylist()
+        assert kept == ["\n".join([f"{unicode} {unicode} {unicode}။"] * 5)]
+        corpus.filter(source, out=tmp_path / "as-it-is", rules=Rules(repairs=False))
+        assert reader.columns(tmp_path / "as-it-is" / "noisy", ["text"])["text"].to_pylist() == [said]
 
     @given(st.lists(st.text(max_size=60), max_size=5))
     @settings(max_examples=60, deadline=None)

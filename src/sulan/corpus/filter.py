@@ -1,13 +1,13 @@
 """`sulan corpus filter`: noisy and clean by the rules of 2309.04662, section 2."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sulan.corpus.rules import PAPER, Rules, Test
 from sulan.reports.report import Report, Table
 
 if TYPE_CHECKING:
-    from sulan.corpus.rules import Thresholds
+    from sulan.corpus.rules import Judged
 
 
 def filter(
@@ -122,7 +122,7 @@ def filter(
             now.write(folder / name)
         concatenate([shard / pair.DROPPED for shard in shards], folder / pair.DROPPED)
         totals = {name: counts.added(each[name] for each in found) for name in found[0]}
-        report = _report(totals, thresholds, judged=judged, told=_told(source, explain, now, words, judged))
+        report = _report(totals, now, judged=judged, told=_told(source, explain, now, words, judged))
         html.write(report, folder)
         scale = f"{totals['counted']['documents']} documents"
         counts.measure(run, totals["counted"], scale=scale)
@@ -132,7 +132,7 @@ def filter(
     return report
 
 
-def _told(source: Path, id: str, now: Any, words: Path | None, judged: bool) -> tuple[Table, ...]:
+def _told(source: Path, id: str, now: "Judged", words: Path | None, judged: bool) -> tuple[Table, ...]:
     if not id:
         return ()
     import pyarrow.compute as pc
@@ -157,7 +157,7 @@ def _told(source: Path, id: str, now: Any, words: Path | None, judged: bool) -> 
 
 
 def _report(
-    totals: dict[str, dict[str, int]], thresholds: "Thresholds", *, judged: bool, told: tuple[Table, ...]
+    totals: dict[str, dict[str, int]], now: "Judged", *, judged: bool, told: tuple[Table, ...]
 ) -> Report:
     from sulan.corpus import counts
 
@@ -177,7 +177,7 @@ def _report(
             "clean": counted["clean"],
             "sentences": sentences,
             "sentences left out with their lines": counted["lines"],
-            "tests": ", ".join(thresholds.tests),
+            "tests": ", ".join(now.thresholds.tests),
             "flags": "as stored" if judged else "judged now",
         },
         tables=(
@@ -195,7 +195,11 @@ def _report(
                 rows=tuple(sorted(totals["cursed"].items(), key=lambda each: (-each[1], each[0]))),
             ),
         ),
-        notes=(f"{counted['zawgyi']} Burmese documents look like Zawgyi, which is not converted.",)
-        if counted["zawgyi"]
-        else (),
+        notes=(_zawgyi(counted["zawgyi"], is_converted=now.rules.repairs),) if counted["zawgyi"] else (),
     )
+
+
+def _zawgyi(count: int, *, is_converted: bool) -> str:
+    if is_converted:
+        return f"{count} Burmese documents were in Zawgyi and are in Unicode now."
+    return f"{count} Burmese documents may be in Zawgyi; without repairs they stay as they are."

@@ -53,7 +53,7 @@ class Judgement:
     cursed
         Sentences by cursed entry.
     zawgyi
-        Documents that look like Zawgyi.
+        Documents in Zawgyi, converted; without repairs those that may be.
     """
 
     table: pa.Table
@@ -89,7 +89,9 @@ def judge(batch: pa.RecordBatch, rules: Rules, fewest: int, words: Wordlists | N
     stays = reasons == ""
     lines = int((~keep & stays[owner]).sum())
     keep &= stays[owner]
-    wording = _repaired(batch, texts, found, owner) if rules.repairs else None
+    lang = batch.column(columns.LANG)
+    zawgyi = repairs.is_zawgyi(array, lang) if rules.repairs else repairs.may_be_zawgyi(array, lang)
+    wording = _repaired(lang, zawgyi, texts, found, owner) if rules.repairs else None
     made = assemble(texts, found, keep, wording)
     if wording is not None or not rules.script_aware:
         measures = measure(made.texts, made.sentences)
@@ -102,7 +104,6 @@ def judge(batch: pa.RecordBatch, rules: Rules, fewest: int, words: Wordlists | N
     table = columns.with_column(
         table, columns.FLAGS, columns.lists(flags, made.sentences.first, columns.BITS)
     )
-    zawgyi = int(repairs.is_zawgyi(array, batch.column(columns.LANG)).sum())
     return Judgement(
         table=counted(table).filter(pa.array(stays)),
         dropped=dict(
@@ -110,7 +111,7 @@ def judge(batch: pa.RecordBatch, rules: Rules, fewest: int, words: Wordlists | N
         ),
         lines=lines,
         cursed=hits,
-        zawgyi=zawgyi,
+        zawgyi=int(zawgyi.sum()),
     )
 
 
@@ -168,11 +169,13 @@ def strings(texts: Texts, found: Sentences) -> pa.Array:
     return both.take(pa.array(np.arange(0, len(both), 2)))
 
 
-def _repaired(batch: pa.RecordBatch, texts: Texts, found: Sentences, owner: np.ndarray) -> Texts | None:
-    lang = batch.column(columns.LANG)
+def _repaired(
+    lang: pa.Array, zawgyi: np.ndarray, texts: Texts, found: Sentences, owner: np.ndarray
+) -> Texts | None:
     if not pc.any(pc.is_in(lang, pa.array(sorted(repairs.LANGUAGES)))).as_py():
         return None
-    return Texts.of(repairs.virama(strings(texts, found), lang.take(pa.array(owner))))
+    said = repairs.to_unicode(strings(texts, found), zawgyi[owner])
+    return Texts.of(repairs.virama(said, lang.take(pa.array(owner))))
 
 
 def _table(batch: pa.RecordBatch, made: Assembled, langs: pa.Array) -> pa.Table:

@@ -44,7 +44,8 @@ class Rules:
         Count length and words by what letters are worth, so that scripts without spaces or with few letters are
         judged alike. The paper leaves these tests out for 15 languages instead. False: plain characters and tokens.
     repairs
-        Take out the spaces around viramas where the language's script has them.
+        Take out the spaces around viramas where the language's script has them, and convert Burmese from Zawgyi (extra
+        `zawgyi`, asked for only where there is some).
     cursed
         List of cursed entries. None: the built-in one.
     words_share

@@ -87,7 +87,9 @@ def translate_score(
                 ahead = scoring.compare(scores["model"], scores[name], resamples=resamples, seed=seed)
                 differences.append((direction, name, ahead.difference, ahead.low, ahead.high, ahead.p))
                 run.metric(
-                    f"chrf.difference.{name}.{direction}".replace("-", "_"), ahead.difference, scale=scale
+                    f"chrf.difference.{name}.{direction}".replace("-", "_"),
+                    ahead.difference,
+                    scale=f"{scale}; 95 %: {ahead.low} to {ahead.high}, p = {ahead.p}",
                 )
             for name, found in scores.items():
                 run.metric(f"chrf.{name}.{direction}".replace("-", "_"), found.chrf, scale=scale)
