@@ -52,6 +52,7 @@ def beside_datatrove() -> str:
         "ratio.datatrove.marginal": "times",
         "kept.jaccard.c4": "documents that both keep by C4's rules, share of those that either keeps",
         "kept.jaccard.minhash": "groups of near-duplicates kept by both, the same share",
+        "kept.jaccard.minhash.datatrove.twice": "the same share of two runs of datatrove, seeds 1 and 2",
     }
     return f"{_machine(made)}, {made['end'][:10]}.\n\n{_table(found, rows)}"
 
@@ -83,5 +84,9 @@ def _machine(made: dict[str, Any]) -> str:
 
 def _table(found: dict[str, dict[str, Any]], rows: dict[str, str]) -> str:
     lines = ["| | measured | scale |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {found[key]['value']} | {found[key]['scale']} |" for key, name in rows.items()]
+    lines += [
+        f"| {name} | {found[key]['value']} | {found[key]['scale']} |"
+        for key, name in rows.items()
+        if key in found
+    ]
     return "\n".join(lines)

@@ -25,7 +25,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead:
-    """Difference in chrF2, its 95 % interval, and the share of resamples in which it is not above 0."""
+    """Difference in chrF2, its 95 % interval and two-sided p, as `evaluation.significance` has them."""
 
     difference: float
     low: float
@@ -74,7 +74,11 @@ def score(found: Sequence[str], references: Sequence[str]) -> Score:
 
 
 def compare(first: Score, second: Score, *, resamples: int, seed: int) -> Ahead:
-    """Return how far the first system is ahead of the second on the same sentences."""
+    """Return how far the first system is ahead of the second on the same sentences.
+
+    Resampled are sentences, scored are their summed counts: chrF of a corpus is no mean over its sentences, which
+    is what `evaluation.significance.paired_bootstrap` resamples.
+    """
     chrf, _ = _metrics()
     count = len(first.statistics)
     draw = seeds.generator(seed, "paired bootstrap")
@@ -84,12 +88,12 @@ def compare(first: Score, second: Score, *, resamples: int, seed: int) -> Ahead:
         one, two = weights @ first.statistics, weights @ second.statistics
         found[number] = chrf._compute_f_score(one.tolist()) - chrf._compute_f_score(two.tolist())
     low, high = np.percentile(found, [2.5, 97.5])
+    tail = min(int((found <= 0).sum()), int((found >= 0).sum()))
     return Ahead(
         difference=round(first.chrf - second.chrf, 2),
         low=round(float(low), 2),
         high=round(float(high), 2),
-        # With n resamples no p below 1 / n can be told.
-        p=round(max(float((found <= 0).mean()), 1 / resamples), 4),
+        p=round(min(1.0, 2 * (tail + 1) / (resamples + 1)), 4),
     )
 
 

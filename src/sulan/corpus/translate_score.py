@@ -44,7 +44,7 @@ def translate_score(
     -------
     Report
         chrF2 and BLEU with sacreBLEU's signatures by direction, for the model and what it must beat, and the
-        differences with their p (paired bootstrap, one-sided: the share of resamples in which the model is not ahead).
+        differences with their two-sided p (paired bootstrap).
 
     Raises
     ------
