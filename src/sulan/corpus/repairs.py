@@ -26,10 +26,10 @@ VIRAMAS = "".join(chr(code) for code in range(0x900, 0x11900) if unicodedata.com
 
 _SPACED = f" ([{VIRAMAS}]) "
 _BURMESE = "my"
-# Zawgyi writes the vowel sign e before its consonant, and uses code points that Unicode gives to other languages.
 ZAWGYI = 0.95
 """Probability above which a text is taken for Zawgyi, as Myanmar Tools' own documentation advises."""
 
+# Zawgyi writes the vowel sign e before its consonant, and uses code points that Unicode gives to other languages.
 _ZAWGYI = "(?:^|[ ])\u1031|[\u1060-\u1097]"
 
 
