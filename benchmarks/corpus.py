@@ -168,10 +168,11 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = (arguments.pages // 4, arguments.pages)
     identifier = arguments.identifier.absolute()
+    config = {"pages": arguments.pages, "turns": arguments.turns}
     with (
         tempfile.TemporaryDirectory() as name,
         outputs.folder(arguments.out) as folder,
-        record(verb="benchmark corpus", folder=folder, config={"pages": arguments.pages}, seed=0) as run,
+        record(verb="benchmark corpus", folder=folder, config=config, seed=0) as run,
     ):
         work = Path(name)
         warcs = {pages: corpus_data.sampled(arguments.cache, pages) for pages in sizes}
