@@ -34,10 +34,10 @@ def dictionary(pairs: Sequence[tuple[str, str]], *, rounds: int = ROUNDS) -> dic
                 total = sum(likely[word][other] for word in source)
                 for word in source:
                     counts[word][other] += likely[word][other] / total
-        likely = {
-            word: {other: count / sum(found.values()) for other, count in found.items()}
-            for word, found in counts.items()
-        }
+        likely = {}
+        for word, found in counts.items():
+            total = sum(found.values())
+            likely[word] = {other: count / total for other, count in found.items()}
     return {
         word: max(found.items(), key=lambda each: (each[1], each[0]))[0] for word, found in likely.items()
     }
