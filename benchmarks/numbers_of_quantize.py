@@ -1,6 +1,7 @@
 """The tables of docs/quantize.md: the benchmark beside auto-round, and the exports, from their run records."""
 
 from pathlib import Path
+from typing import Any
 
 from sulan.runs import record
 
@@ -10,7 +11,7 @@ LATER = "Not recorded yet; `benchmarks/records/quantize-exports/README.md` has t
 
 METHODS = {
     "ours": "Sulan",
-    "ours.more_steps": "Sulan, three times the steps",
+    "ours.more_steps": "Sulan, more steps",
     "autoround": "auto-round",
     "searched": "searched grids, no steps",
     "nearest": "round to nearest",
@@ -19,17 +20,23 @@ METHODS = {
 
 def beside_auto_round() -> str:
     """Return cost and divergence of every method, with the machine, the command and the scale of each model."""
-    made = record.read(RECORDS / "quantize")
+    return "\n\n".join(
+        _beside(record.read(RECORDS / name), model=model)
+        for name, model in (("quantize", "smollm2"), ("quantize-trained", "trained"))
+    )
+
+
+def _beside(made: dict[str, Any], *, model: str) -> str:
     found = {metric["name"]: metric for metric in made["metrics"]}
     machine, config = made["environment"], made["config"]
     options = " ".join(
-        f"--{name.replace('_', '-')} {config[name]}" for name in ("samples", "tokens", "steps", "batch")
+        f"--{name} {_words(config[name])}" for name in ("only", "samples", "tokens", "steps", "batch")
     )
     lines = [
         f"Measured on {made['end'][:10]} with `python benchmarks/quantize.py {options}`, {machine['cpu']}, one "
         f"thread, Python {machine['python']}.",
     ]
-    for label in config["only"]:
+    for label in (label for label in config["only"] if label.startswith(model)):
         scale = found[f"{label}.kl.ours"]["scale"]
         lines += [
             "",
@@ -48,6 +55,10 @@ def beside_auto_round() -> str:
             ]
             lines.append(f"| {name} | {' | '.join(map(str, [*own, *beside]))} |")
     return "\n".join(lines)
+
+
+def _words(value: int | list[str]) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def exports() -> str:

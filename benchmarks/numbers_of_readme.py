@@ -22,6 +22,10 @@ RATIOS: dict[str, tuple[tuple[str, str], ...]] = {
         ("score.ratio.bfloat16.loop.float32", "scores {:.1f}x faster than a float32 loop"),
         ("score.ratio.bfloat16.loop.bfloat16", "{:.1f}x than a bfloat16 one"),
     ),
+    "corpus": (
+        ("ratio.datatrove.whole", "WARC to deduplicated text {:.1f}x less CPU than datatrove"),
+        ("ratio.datatrove.marginal", "{:.1f}x without start-up"),
+    ),
     "neurons": (
         ("ratio.bridge_with_a_whole_cache", "counts {:.1f}x faster than TransformerLens's bridge caches"),
     ),

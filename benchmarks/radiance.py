@@ -52,7 +52,7 @@ def main() -> None:
             ),
             ("studio with a bunny, 64x64, 128 spp, median of 3 turns", lambda: measured_light.mesh_only(mi)),
             (
-                "field with two balls, 32x32, to an MSE of 1e-4, 12 renderings of 128 spp",
+                "field with two balls, 32x32, to an MSE of 1e-4, 12 renderings of about the spp it takes",
                 lambda: measured_light.hybrid_scene(mi, work),
             ),
             (f"{field}; 6 views 80x60, 128 spp against 512 spp", lambda: measured_light.insertion(work)),

@@ -1,6 +1,7 @@
 """Docs are executed: generated parts are up to date, commands run, links lead somewhere."""
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -29,7 +30,7 @@ def test_commands_of_a_page_work_one_after_another(page: Path, tmp_path: Path) -
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     environment = {"SULAN_HOME": str(tmp_path / "home"), **forked.OFFLINE}
     for command in commands(page):
-        words = command.partition("#")[0].split()[1:]
+        words = shlex.split(command, comments=True)[1:]  # as a shell reads it
         done = forked.sulan(*words, folder=tmp_path, environment=environment, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 

@@ -21,6 +21,9 @@ from sulan.runs import record
 WANTED = 30.0
 """Decibels that both trainings have to reach."""
 
+WANTED_ERROR = 1e-4
+"""Mean squared error that hybrid renderings have to reach."""
+
 VIEWS, SIDE, CAPTURED = 56, 64, 512
 """The capture: at 128 samples a pixel its own noise holds the PSNR of a perfect field at some 31 dB."""
 
@@ -170,10 +173,11 @@ def hybrid_scene(mi: Any, folder: Path) -> dict[str, float]:
 
     The shell is solid to our march; delta tracking's majorant would be 500 times higher for it, so it is taken down to
     the field's own highest density for both. Ours aims at the field's lights, which plain delta tracking does not;
-    `unaimed` is ours without that. The error of n samples is the variance between renderings divided by n (the means
-    say that neither is off): a reference has noise of its own, and a single rendering's error is off by half, as nine
-    tenths of it are in the one or two pixels where the mirror shows the edge of a lamp. There every integrator has to
-    draw places in the pixel until it is smooth; `elsewhere` is all but the mirror.
+    `unaimed` is ours without that. All pass through the same evenly spread places of a pixel. The error is the variance
+    between renderings (the means say that neither is off): a reference has noise of its own, and a single rendering's
+    error is off by half, as most of it is in the one or two pixels where the mirror shows the edge of a lamp;
+    `elsewhere` is all but the mirror. As evenly spread places do better than one over the number of samples, that
+    number is sought at which the error is near 1e-4, and only the rest is scaled.
     """
     field = fields.load(trained(folder) / scenes.FIELD)
     highest = float((field.scale * numpy.logaddexp(0.0, field.values[..., 0])).max())
@@ -204,23 +208,20 @@ def hybrid_scene(mi: Any, folder: Path) -> dict[str, float]:
     elsewhere = (closest > 0.33**2).reshape(view.height, view.width)
     found = {"hybrid.majorant": majorant}
     unaimed = integrator.hybrid(mi, volume=volume, bounces=2)
-    samples, turns = 128, 12
     for name, each in (("ours", ours), ("unaimed", unaimed), ("delta", plain)):
-        frames.picture(mi, scene, each, view, samples=samples, seed=9)  # compiles
-        images_, costs = [], []
-        for seed in range(turns):
-            made, seconds = cpu(
-                lambda each=each, s=seed: frames.picture(mi, scene, each, view, samples=samples, seed=50 + s)
-            )
-            images_.append(made.beauty.astype(float))
-            costs.append(seconds)
-        error = numpy.var(images_, axis=0, ddof=1).mean(axis=2)  # of one turn
-        second = float(numpy.median(costs)) / 1e-4
-        found |= {
-            f"hybrid.{name}.mean": float(numpy.mean(images_)),
-            f"hybrid.{name}.cpu_seconds": second * float(error.mean()),
-            f"hybrid.{name}.cpu_seconds.elsewhere": second * float(error[elsewhere].mean()),
-        }
+        for where, pixels in (("", numpy.ones_like(elsewhere)), (".elsewhere", elsewhere)):
+            samples = 128
+            for _ in range(3):
+                images_, seconds = _renderings(mi, scene, each, view, samples=samples)
+                error = float(numpy.var(images_, axis=0, ddof=1).mean(axis=2)[pixels].mean())
+                cost, used = seconds * error / WANTED_ERROR, samples
+                samples = int(numpy.clip(round(samples * error / WANTED_ERROR), 4, 1024))
+            found |= {
+                f"hybrid.{name}.mean": float(numpy.mean(images_)),
+                f"hybrid.{name}.cpu_seconds{where}": cost,
+                f"hybrid.{name}.samples{where}": float(used),
+                f"hybrid.{name}.error{where}": error,
+            }
     for name in ("unaimed", "ours"):
         for where in ("", ".elsewhere"):
             key = f"hybrid.ratio.{'delta' if name == 'ours' else name}{where}"
@@ -228,6 +229,21 @@ def hybrid_scene(mi: Any, folder: Path) -> dict[str, float]:
                 found[f"hybrid.delta.cpu_seconds{where}"] / found[f"hybrid.{name}.cpu_seconds{where}"]
             )
     return found
+
+
+def _renderings(
+    mi: Any, scene: Any, each: Any, view: Camera, *, samples: int, turns: int = 12
+) -> tuple[numpy.ndarray, float]:
+    """Several renderings, `[turn, height, width, 3]`, and the CPU seconds of one."""
+    frames.picture(mi, scene, each, view, samples=samples, seed=9)  # compiles
+    images_, costs = [], []
+    for turn in range(turns):
+        made, seconds = cpu(
+            lambda t=turn: frames.picture(mi, scene, each, view, samples=samples, seed=50 + t)
+        )
+        images_.append(made.beauty.astype(float))
+        costs.append(seconds)
+    return numpy.array(images_), float(numpy.median(costs))
 
 
 def lamps(folder: Path) -> dict[str, float]:

@@ -208,9 +208,7 @@ def test_cloth_rests_on_a_trained_field(studio):
     assert found["cloth.nan"] == 0
     assert found["cloth.penetration.voxels"] < 1
     assert found["cloth.speed.end"] < 0.05
-    assert (
-        0.15 < found["cloth.fallen"] < 0.7
-    )  # it hangs over the box that stands there, and is not on the floor
+    assert 0.15 < found["cloth.fallen"] < 0.7  # it hangs over the box that stands there, not on the floor
 
 
 @pytest.mark.slow

@@ -62,6 +62,11 @@ def threads(shard: int, folder: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.endswith("_THREADS")}
 
 
+def process(shard: int, folder: Path) -> int:
+    """Return the number of the process."""
+    return os.getpid()
+
+
 def returns_a_set(shard: int, folder: Path) -> set[int]:
     """Return what JSON cannot hold."""
     return {shard}

@@ -12,7 +12,7 @@ import pytest
 
 from runs import stages
 from sulan.errors import BackendError, InputError, MissingExtra, MissingFile
-from sulan.runs import outputs
+from sulan.runs import outputs, processes
 from sulan.runs.shards import DONE, map_shards, shard_folder
 
 TESTS = Path(__file__).parents[1]
@@ -114,6 +114,24 @@ def test_a_killed_worker_costs_its_shard_and_is_tried_again(tmp_path: Path, log:
     assert (log / "died").exists()
     assert times(log) == [1] * 6  # no other shard was done twice
     assert (shard_folder(tmp_path / "out", 2) / "square.txt").read_text() == "4"
+
+
+def test_stages_of_one_job_have_the_same_processes(tmp_path: Path, log: Path) -> None:
+    def asked(name: str) -> int:
+        return map_shards(stages.process, [0], out=tmp_path / name, workers=1)[0]
+
+    with processes.kept():
+        first = asked("a")
+        with processes.kept():  # a stage that has stages of its own
+            assert asked("b") == first
+        assert asked("c") == first
+        map_shards(stages.dies_once, [2], out=tmp_path / "d", workers=1, arguments={"log": str(log)})
+        other = asked("e")
+        assert other != first  # that one was killed
+    for number in (first, other):
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+    assert asked("f") != asked("g")
 
 
 def test_failures_are_listed_and_stop_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -182,4 +182,7 @@ def printed(value: float | int | str) -> str:
     if value == int(value):
         return f"{int(value):,}"
     digits = max(0, 3 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{digits}f}".rstrip("0").rstrip(".") if digits <= 8 else f"{value:.4g}"
+    if digits > 8:
+        return f"{value:.4g}"
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -80,8 +80,11 @@ class Room:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """Names of the room's verbs, in the order of `__all__`; none while only its card exists."""
-        return tuple(self.module.__all__)
+        """Names of the room's verbs as people type them, in the order of `__all__`; none while only its card exists.
+
+        `audit_sample` in Python is `audit-sample` on the command line, in recipes and in records.
+        """
+        return tuple(name.replace("_", "-") for name in self.module.__all__)
 
     @property
     def summary(self) -> str:
@@ -97,11 +100,13 @@ class Room:
 
     def function(self, verb: str) -> Callable[..., Any]:
         """The verb's function, imported."""
-        return getattr(import_module(f"{self.package}.{verb}"), verb)
+        name = verb.replace("-", "_")
+        return getattr(import_module(f"{self.package}.{name}"), name)
 
     def target(self, verb: str) -> str:
         """Where the verb's function is, as `module:function`."""
-        return f"{self.package}.{verb}:{verb}"
+        name = verb.replace("-", "_")
+        return f"{self.package}.{name}:{name}"
 
 
 def rooms() -> dict[str, Room]:

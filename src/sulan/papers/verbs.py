@@ -34,7 +34,7 @@ def application() -> App:
             continue
         group = App(name=name, help=room.summary)
         for verb in room.verbs:
-            group.command(room.target(verb), name=verb.replace("_", "-"))
+            group.command(room.target(verb), name=verb)
         app.command(group)
     return app
 

@@ -22,6 +22,10 @@ from sulan.runs import outputs, seeds
 LARGEST_WAVE = 1 << 20
 """Paths at once: their state is some 200 bytes each, and a fixed number keeps sums in one order."""
 
+SEQUENCE = (3242174889, 2447445414)
+"""2^32 / g and 2^32 / g^2, where g = 1.3247... solves g^3 = g + 1: steps of the additive sequence with which any number
+of places covers a square evenly (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018)."""
+
 Image = NDArray[numpy.float32]
 
 
@@ -38,7 +42,8 @@ class Picture:
     depth, coverage
         Distance, world units; share of the pixel that meets a mesh.
     error
-        Standard error of the beauty's luminance in each pixel; of one sample there is none to tell, and it is 0.
+        Standard error of the beauty's luminance in each pixel as if samples were independent, which is at least what it
+        is; of one sample there is none to tell, and it is 0.
     """
 
     beauty: Image
@@ -72,6 +77,9 @@ def _differential(ray: Any) -> Any:
 def picture(mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: int, seed: int) -> Picture:
     """Render one view.
 
+    The samples of a pixel pass through evenly spread places in it, from a random one on, each of them uniform: an edge
+    is smooth after far fewer of them than with independent places. All else is drawn independently.
+
     Parameters
     ----------
     mi
@@ -101,7 +109,9 @@ def picture(mi: Any, scene: Any, integrator: Any, camera: Camera, *, samples: in
         sampler = mi.load_dict({"type": "independent"})
         sampler.seed(seeds.key(seed, f"{camera.name} {done}") & 0xFFFFFFFF, pixels * count)
         index = dr.arange(mi.UInt32, pixels * count) // count
-        ray = _rays(mi, camera, corners, index, sampler, turn, place)
+        number = dr.opaque(mi.UInt32, done) + dr.arange(mi.UInt32, pixels * count) % count
+        within = _spread(mi, index, number, seeds.key(seed, f"{camera.name} places") & 0xFFFFFFFF)
+        ray = _rays(mi, camera, corners, index, within, turn, place)
         light, _, layers = integrator.sample(scene, sampler, ray)
         whole = dr.all(dr.isfinite(light))
         light = dr.select(whole, light, mi.Color3f(0.0))
@@ -154,10 +164,22 @@ def _corners(camera: Camera) -> NDArray[numpy.float32]:
     return undistorted(plane.reshape(-1, 2), camera.distortion).astype(numpy.float32).ravel()
 
 
-def _rays(mi: Any, camera: Camera, corners: Any, index: Any, sampler: Any, turn: Any, place: Any) -> Any:
+def _spread(mi: Any, pixel: Any, number: Any, seed: int) -> Any:
+    """Return where in its pixel a sample's ray goes: frac(random place of the pixel + number * (1/g, 1/g^2)).
+
+    In whole numbers modulo 2^32, as single precision would lose the fraction of large products.
+    """
     import drjit as dr
 
-    uv = sampler.next_2d()
+    start = mi.sample_tea_32(pixel, dr.opaque(mi.UInt32, seed))
+    x, y = (first + number * step for first, step in zip(start, SEQUENCE, strict=True))
+    # The upper 24 bits are what single precision can tell apart below 1.
+    return mi.Point2f(mi.Float(x >> 8), mi.Float(y >> 8)) * 2.0**-24
+
+
+def _rays(mi: Any, camera: Camera, corners: Any, index: Any, uv: Any, turn: Any, place: Any) -> Any:
+    import drjit as dr
+
     x, y = index % camera.width, index // camera.width
     values = mi.Float(corners)
     stride = camera.width + 1

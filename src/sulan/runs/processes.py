@@ -1,7 +1,8 @@
 """A pool of processes in which the death of a worker costs what that worker was doing and nothing else.
 
 The standard pool gives up everything when one process is killed. Here each worker is a standard pool of one,
-and a thread waits for each. Not covered: exceptions of the function, which should be caught inside it.
+and a thread waits for each. A worker takes a second of CPU time to start and to import what it needs; `kept` lets
+one stage after another have the same. Not covered: exceptions of the function, which should be caught inside it.
 """
 
 import logging
@@ -29,6 +30,46 @@ _THREAD_VARIABLES = (
 )
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Started:
+    """A process with nothing to do."""
+
+    pool: ProcessPoolExecutor
+    process: int
+    threads: int
+
+
+_idle: list[_Started] | None = None
+"""Processes that wait for the next call inside `kept`."""
+
+_taking = threading.Lock()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Let calls of `outcomes` in this block hand their processes on, instead of each starting its own."""
+    global _idle
+    if _idle is not None:  # a stage of a larger job
+        yield
+        return
+    _idle = []
+    try:
+        yield
+    finally:
+        ended, _idle = _idle, None
+        for each in ended:
+            each.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _waiting(threads: int) -> _Started | None:
+    """Take a process that waits, with so many threads; workers ask at the same time."""
+    with _taking:
+        found = next((each for each in _idle or () if each.threads == threads), None)
+        if found is not None and _idle is not None:
+            _idle.remove(found)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +124,7 @@ def outcomes(
     """
     slots = min(workers or cores(), len(items))
     stopped = threading.Event()
-    everyone = [_Worker(function, attempts=attempts, stopped=stopped) for _ in range(slots)]
+    everyone = [_Worker(function, attempts=attempts, threads=threads, stopped=stopped) for _ in range(slots)]
     free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for worker in everyone:
         free.put(worker)
@@ -109,13 +150,16 @@ def outcomes(
                 raise
     finally:
         for worker in everyone:
-            worker.close()
+            worker.leave()
 
 
 class _Worker:
-    def __init__(self, function: Callable[[Any], Any], *, attempts: int, stopped: threading.Event) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], *, attempts: int, threads: int, stopped: threading.Event
+    ) -> None:
         self._function = function
         self._attempts = attempts
+        self._threads = threads
         self._stopped = stopped
         self._pool: ProcessPoolExecutor | None = None
         self._process = 0
@@ -134,6 +178,10 @@ class _Worker:
         return died(self._attempts)
 
     def _start(self) -> ProcessPoolExecutor:
+        waiting = _waiting(self._threads)
+        if waiting is not None:
+            self._pool, self._process = waiting.pool, waiting.process
+            return waiting.pool
         context = multiprocessing.get_context("spawn")  # a fork would copy the locks of running threads
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker)
         self._process = self._pool.submit(os.getpid).result()
@@ -143,6 +191,13 @@ class _Worker:
         if self._process:
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
+
+    def leave(self) -> None:
+        """Hand the process on where it is wanted, else end it."""
+        if _idle is not None and self._pool is not None and not self._stopped.is_set():
+            _idle.append(_Started(pool=self._pool, process=self._process, threads=self._threads))
+            self._pool, self._process = None, 0
+        self.close()
 
     def close(self) -> None:
         pool, self._pool, self._process = self._pool, None, 0
