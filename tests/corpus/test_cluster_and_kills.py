@@ -6,10 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from corpus import small
+from runs.ray_workers import workers_of
 from sulan import corpus
 from sulan.runs import fingerprints
 
@@ -73,15 +73,6 @@ def test_a_build_that_is_killed_in_every_stage_ends_with_the_same_bytes(tmp_path
         assert process.returncode == 0
     assert fingerprints.path(tmp_path / "killed") == fingerprints.path(tmp_path / "straight")
     assert not work.exists()
-
-
-def workers_of(process: int) -> list[psutil.Process]:
-    """The Ray workers below a process that are running a task."""
-    return [
-        child
-        for child in psutil.Process(process).children(recursive=True)
-        if child.cmdline() and child.cmdline()[0].startswith("ray::run_shard")
-    ]
 
 
 def test_ray_loses_a_worker_and_makes_the_same_corpus(tmp_path: Path) -> None:

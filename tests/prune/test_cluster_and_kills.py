@@ -8,24 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from prune import small
+from runs.ray_workers import workers_of
 from sulan import prune
 from sulan.runs import fingerprints
 from sulan.runs.shards import shard_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
-
-
-def workers_of(process: int) -> list[psutil.Process]:
-    """The Ray workers below a process that are running a task."""
-    return [
-        child
-        for child in psutil.Process(process).children(recursive=True)
-        if child.cmdline() and child.cmdline()[0].startswith("ray::run_shard")
-    ]
 
 
 def test_ray_loses_a_worker_and_makes_the_same_scores(tmp_path: Path) -> None:

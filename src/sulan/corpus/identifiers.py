@@ -4,6 +4,7 @@ All give BCP-47 labels in one spelling, macro-languages where a package knows on
 two identifiers can be compared. Not covered: several languages in one sentence, and transliterated text.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -65,7 +66,7 @@ def wholes(identifier: Identifier, texts: Texts) -> np.ndarray:
     return identifier.ranges(texts, texts.offsets[:-1], texts.offsets[1:])
 
 
-class _Packaged:
+class _Packaged(ABC):
     """An identifier that is asked text by text, and answers with its own codes."""
 
     def __init__(self, labels: Iterable[str]) -> None:
@@ -80,8 +81,9 @@ class _Packaged:
         numbers = (self._numbers.get(spelled(answer), unknown) for answer in answers)
         return np.fromiter(numbers, np.int16, len(starts))
 
+    @abstractmethod
     def _ask(self, text: bytes) -> str:
-        raise NotImplementedError
+        """Return the package's own code for a text."""
 
 
 class Cld2(_Packaged):
