@@ -135,11 +135,12 @@ class TestKept:
         assert min(heights) < 0.3
         assert max(heights[lowest:]) > 0.95
 
-    def test_a_ball_and_a_cloth_push_each_other(self):
+    @pytest.mark.parametrize("made", [cloth, jelly])
+    def test_a_ball_and_what_is_loose_push_each_other(self, made):
         """Their sum stays to 1 %: what VBD gives two that move is equal when it has converged."""
         free = SimulateSettings(gravity=0.0, damping=0.0, friction=0.0, engine="newton")
         ball = body("lowball", at=(0.02, 0.01, 1.2), scale=0.3, velocity=(0, 0, -2))
-        solver = Simulator(None, [ball], [cloth()], settings=free)
+        solver = Simulator(None, [ball], [made()], settings=free)
         first = solver.state().momentum
         for _ in range(12):
             last = solver.advance(FRAME).momentum
