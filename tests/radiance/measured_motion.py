@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 from numpy.typing import NDArray
@@ -49,9 +49,9 @@ def floor(*, height: float = 0.0, nodes: int = 17) -> DistanceGrid:
     return DistanceGrid(low=(-2.0, -2.0, -1.0), high=(2.0, 2.0, 3.0), distances=values)
 
 
-def free_body(*, seconds: float = 10.0) -> dict[str, float]:
+def free_body(*, seconds: float = 10.0, engine: Literal["numba", "newton"] = "numba") -> dict[str, float]:
     """A tumbling cube in empty space: relative change of momentum and of angular momentum."""
-    settings = SimulateSettings(gravity=0.0, damping=0.0)
+    settings = SimulateSettings(gravity=0.0, damping=0.0, engine=engine)
     bar = meshes.transformed(meshes.made("cube"), scale=1.0)
     bar = meshes.Mesh(vertices=bar.vertices * [1.0, 0.4, 0.15], faces=bar.faces)
     solver = Simulator(

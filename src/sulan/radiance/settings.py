@@ -104,7 +104,8 @@ class SimulateSettings:
         Nodes along the longest side of a rigid body's distance grid.
     engine
         `numba`: one core, everything. `warp`: cloth and soft bodies against the field, on a CUDA card where there is
-        one. `auto`: Warp where it is installed, finds a card and nothing rigid is in the scene.
+        one. `newton`: everything but movable pieces of the field, in NVIDIA's Newton. `auto`: Warp where it is
+        installed, finds a card and nothing rigid is in the scene, else numba.
     """
 
     substeps: int = 20
@@ -118,4 +119,4 @@ class SimulateSettings:
     squash: float = 1e-5
     cells: int = 8
     resolution: int = 32
-    engine: Literal["auto", "numba", "warp"] = "auto"
+    engine: Literal["auto", "numba", "warp", "newton"] = "auto"

@@ -41,10 +41,16 @@ def assemble(
     MissingFile
         The scene has a field and no collider.
     InputError
-        Nothing moves.
+        Nothing moves; or Newton is to move a piece of the field.
     """
     if not scene.pieces and all(thing.body == "fixed" for thing in scene.things):
         raise InputError(f"nothing in {folder} moves", hint="sulan radiance insert SCENE --body rigid")
+    if scene.pieces and settings.engine == "newton":
+        raise InputError(
+            "Newton loses momentum between two moving bodies, so it moves no piece of the field:"
+            f" {scene.pieces[0].name}",
+            hint="leave settings.engine out: numba keeps it",
+        )
     world, rigids = None, []
     if (folder / scenes.FIELD).is_file() or scene.pieces:
         path = scenes.need(folder, scenes.COLLIDER, hint="sulan radiance geometry SCENE --out DIR")

@@ -16,6 +16,7 @@ from sulan.radiance.coloured import coloured
 from sulan.radiance.settings import SimulateSettings
 
 if TYPE_CHECKING:
+    from sulan.radiance.newton_engine import Bodies
     from sulan.radiance.xpbd_warp import Particles
 
 Array = NDArray[numpy.float64]
@@ -61,9 +62,9 @@ class Simulator:
     Raises
     ------
     InputError
-        Warp is asked for and something rigid is in the scene.
+        Warp is asked for and something rigid is in the scene; or Newton, and restitution of cloth or soft bodies.
     MissingExtra
-        Warp is asked for and not installed.
+        Warp or Newton is asked for and not installed.
     """
 
     def __init__(
@@ -86,11 +87,39 @@ class Simulator:
         self._particles()
         self._gravity = numpy.asarray([0.0, 0.0, settings.gravity])
         self._on_device = self._particles_on_device(world)
+        self._in_newton = self._bodies_in_newton(world) if settings.engine == "newton" else None
+
+    def _bodies_in_newton(self, world: DistanceGrid | None) -> "Bodies":
+        """Return everything in Newton."""
+        if importlib.util.find_spec("newton") is None:
+            raise MissingExtra("newton", extra="newton")
+        if self.looses and self.settings.restitution > 0:
+            raise InputError(
+                "Newton gives no speed back where there is cloth or a soft body, and settings.restitution is"
+                f" {self.settings.restitution}",
+                hint="leave settings.engine out: numba does",
+            )
+        from sulan.radiance import xpbd_warp
+
+        device = (
+            "cuda" if xpbd_warp.has_card() else "cpu"
+        )  # asked first: Newton would wake Warp with a greeting
+        from sulan.radiance import newton_engine
+
+        return newton_engine.Bodies(
+            device=device,
+            world=world,
+            rigids=self.rigids,
+            looses=self.looses,
+            packed=(self._grids, self._meta, self._shape),
+            margin=self.margin,
+            settings=self.settings,
+        )
 
     def _particles_on_device(self, world: DistanceGrid | None) -> "Particles | None":
-        """Return the particles in Warp, or None where the solver is numba."""
+        """Return the particles in Warp, or None where the solver is another."""
         engine = self.settings.engine
-        if engine == "numba":
+        if engine in ("numba", "newton"):
             return None
         installed = importlib.util.find_spec("warp") is not None
         if engine == "auto" and (self.rigids or not self.looses or not installed or not backend.has_driver()):
@@ -185,6 +214,17 @@ class Simulator:
 
     def _substeps(self, h: float) -> float:
         settings = self.settings
+        if self._in_newton is not None:
+            return self._in_newton.substeps(
+                settings.substeps,
+                h,
+                x=self.x,
+                v=self.v,
+                position=self.position,
+                rotation=self.rotation,
+                velocity=self.velocity,
+                omega=self.omega,
+            )
         if self._on_device is not None:
             return self._on_device.substeps(
                 settings.substeps,
