@@ -211,7 +211,13 @@ def bibles(cache: Path) -> None:
 SAME = {language: language for language in ("en", "es", "fr", "it", "de")}
 PARALLEL = {
     "doc/installation-guide-amd64/{}": SAME,
-    "doc/debian-handbook/html/{}": {"en": "en-US", "es": "es-ES", "fr": "fr-FR", "it": "it-IT", "de": "de-DE"},
+    "doc/debian-handbook/html/{}": {
+        "en": "en-US",
+        "es": "es-ES",
+        "fr": "fr-FR",
+        "it": "it-IT",
+        "de": "de-DE",
+    },
     "doc/aptitude/html/{}": SAME,
     "gimp/2.0/help/{}": SAME,
     "help/{}/gnome-help": SAME | {"en": "C"},
@@ -244,7 +250,9 @@ def paragraphs(root: Path, cache: Path) -> None:
                             "source_lang": source,
                             "target_lang": target,
                         }
-                        kinds["paragraphs-held" if held else "paragraphs"].setdefault((source, target, a), row)
+                        kinds["paragraphs-held" if held else "paragraphs"].setdefault(
+                            (source, target, a), row
+                        )
     for key in kinds["paragraphs"]:
         kinds["paragraphs-held"].pop(key, None)
     for name, rows in kinds.items():

@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-NAMES = """agreement assembly baselines characters charsets codes counts guards languages minhash repairs samples
+NAMES = """agreement alignment assembly baselines characters charsets codes counts guards languages minhash repairs samples
 sentences unimax wordlists"""
 
 

@@ -30,7 +30,11 @@ LARGEST = 16_000
 
 
 def align(
-    sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], *, vocabulary: int, rounds: int = ROUNDS
+    sources: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    *,
+    vocabulary: int,
+    rounds: int = ROUNDS,
 ) -> list[NDArray[np.int32]]:
     """Return for every target token the place of the likeliest source token.
 

@@ -53,7 +53,8 @@ class Training:
         Default: T5's (1910.10683, section 3.1.2).
     guidance
         Weight of the loss that shows one head which source token a target token translates, by IBM's model 2; 0: none.
-        Default: TODO.
+        Default: measured on 58,000 pairs, 6 million parameters, 460 CPU seconds: held-out loss 4.45 nats a token, and
+        another sentence's source costs 0.64 more; without 4.95 and 0.26.
     warmup
         Steps.
     checkpoint_every
