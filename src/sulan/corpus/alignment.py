@@ -59,10 +59,12 @@ def align(
 
     Examples
     --------
-    Token 0 asks for the language; 1 and 2 are "house" and "book", 3 and 4 their translations.
+    Token 0 asks for the language; a sentence of three of the words 1 to 4, translated with its first two turned round.
 
-    >>> align([[0, 1], [0, 2], [0, 1, 2]], [[3], [4], [4, 3]], vocabulary=5)[2].tolist()
-    [2, 1]
+    >>> from itertools import permutations
+    >>> said = [[0, *words] for words in permutations((1, 2, 3, 4), 3)]
+    >>> align(said, [[second + 4, first + 4, third + 4] for _, first, second, third in said], vocabulary=9)[0].tolist()
+    [2, 1, 3]
     """
     if vocabulary > LARGEST:
         raise InputError(
