@@ -208,38 +208,56 @@ def bibles(cache: Path) -> None:
                         (held if name in HELD else train).write(line)
 
 
+SAME = {language: language for language in ("en", "es", "fr", "it", "de")}
 PARALLEL = {
-    "doc/installation-guide-amd64": {"en": "en", "es": "es", "fr": "fr", "it": "it", "de": "de"},
-    "doc/debian-handbook/html": {"en": "en-US", "es": "es-ES", "fr": "fr-FR", "it": "it-IT", "de": "de-DE"},
-    "doc/aptitude/html": {"en": "en", "es": "es", "fr": "fr", "it": "it"},
+    "doc/installation-guide-amd64/{}": SAME,
+    "doc/debian-handbook/html/{}": {
+        "en": "en-US",
+        "es": "es-ES",
+        "fr": "fr-FR",
+        "it": "it-IT",
+        "de": "de-DE",
+    },
+    "doc/aptitude/html/{}": SAME,
+    "gimp/2.0/help/{}": SAME,
+    "help/{}/gnome-help": SAME | {"en": "C"},
 }
 """Manuals whose translations have the same pages with the same paragraphs, and the languages' folders."""
-BLOCKS = "p, h1, h2, h3, h4, dt"
+BLOCKS = {".html": "p, h1, h2, h3, h4, dt", ".page": "p, title"}
 HELD_PAGES = 10
 """One page in so many is held out, in all languages."""
 
 
 def paragraphs(root: Path, cache: Path) -> None:
-    """Write `paragraphs.jsonl` and `paragraphs-held.jsonl`: English and its translations, paragraph by paragraph."""
-    with (
-        (cache / "paragraphs.jsonl").open("w") as train,
-        (cache / "paragraphs-held.jsonl").open("w") as held,
-    ):
-        for manual, folders in PARALLEL.items():
-            for path in sorted((root / "usr" / "share" / manual / folders["en"]).glob("*.html")):
-                stream = held if seeds.key(0, f"{manual}/{path.name}") % HELD_PAGES == 0 else train
-                for lang in sorted(folders.keys() - {"en"}):
-                    sides = aligned(path, path.parents[1] / folders[lang] / path.name)
-                    for number, (one, two) in enumerate(sides):
-                        for source, target, a, b in (("en", lang, one, two), (lang, "en", two, one)):
-                            row = {
-                                "id": f"{manual}/{path.name}-{number}-{source}-{target}",
-                                "text": a,
-                                "translation": b,
-                                "source_lang": source,
-                                "target_lang": target,
-                            }
-                            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    """Write `paragraphs.jsonl` and `paragraphs-held.jsonl`: English and its translations, paragraph by paragraph.
+
+    A sentence that stands on many pages is there once; one that stands on a page for training is not held out.
+    """
+    kinds: dict[str, dict[tuple[str, str, str], dict[str, str]]] = {"paragraphs": {}, "paragraphs-held": {}}
+    for place, folders in PARALLEL.items():
+        manual = place.replace("/{}", "")
+        found = (root / "usr" / "share" / place.format(folders["en"])).glob("*")
+        for path in sorted(path for path in found if path.suffix in BLOCKS):
+            held = seeds.key(0, f"{manual}/{path.name}") % HELD_PAGES == 0
+            for lang in sorted(folders.keys() - {"en"}):
+                there = root / "usr" / "share" / place.format(folders[lang]) / path.name
+                for number, (one, two) in enumerate(aligned(path, there)):
+                    for source, target, a, b in (("en", lang, one, two), (lang, "en", two, one)):
+                        row = {
+                            "id": f"{manual}/{path.name}-{number}-{source}-{target}",
+                            "text": a,
+                            "translation": b,
+                            "source_lang": source,
+                            "target_lang": target,
+                        }
+                        kinds["paragraphs-held" if held else "paragraphs"].setdefault(
+                            (source, target, a), row
+                        )
+    for key in kinds["paragraphs"]:
+        kinds["paragraphs-held"].pop(key, None)
+    for name, rows in kinds.items():
+        with (cache / f"{name}.jsonl").open("w") as stream:
+            stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values())
 
 
 def aligned(english: Path, other: Path) -> list[tuple[str, str]]:
@@ -261,7 +279,7 @@ def aligned(english: Path, other: Path) -> list[tuple[str, str]]:
 def blocks(path: Path) -> list[tuple[str, str]]:
     """Return the elements of a page that hold a paragraph or a heading, with their text."""
     tree = HTMLTree.parse_from_bytes(path.read_bytes())
-    found = tree.body.query_selector_all(BLOCKS) if tree.body else []
+    found = tree.body.query_selector_all(BLOCKS[path.suffix]) if tree.body else []
     return [(element.tag, " ".join(element.text.split())) for element in found]
 
 

@@ -5,8 +5,8 @@ import importlib
 
 import pytest
 
-NAMES = """agreement assembly baselines characters charsets codes counts guards languages minhash repairs samples
-sentences unimax wordlists"""
+NAMES = """agreement alignment assembly baselines characters charsets codes counts guards languages minhash repairs
+samples sentences unimax wordlists"""
 
 
 @pytest.mark.parametrize("name", NAMES.split())

@@ -15,6 +15,7 @@ from sulan.corpus.samples import sentence
 from sulan.corpus.translation import Shape, Training
 from sulan.documents import reader
 from sulan.errors import InputError, MissingFile
+from sulan.runs import seeds
 
 TINY = Shape(vocabulary=400, layers=1, width=32, heads=2)
 SHORT = Training(steps=6, batch=4, longest=32, warmup=1, checkpoint_every=3)
@@ -213,3 +214,59 @@ def test_back_translation_turns_pairs_round_and_filters_them(model: Path, tmp_pa
     rows = reader.columns(tmp_path / "plain", ["source_lang", "target_lang", "fails"]).to_pydict()
     assert set(rows["source_lang"]) == {"en"}
     assert all(rows["fails"])
+
+
+def test_alignment_finds_who_translates_whom() -> None:
+    """Words in another order, and a word that translates nothing: to the token that asks for the language."""
+    from sulan.corpus.alignment import align
+
+    draw = seeds.generator(0, "pairs")
+    sources, targets, wanted = [], [], []
+    for _ in range(200):
+        said = draw.permutation(20)[:6] + 1
+        turned = said[[1, 0, 3, 2, 5, 4]]
+        sources.append([0, *said.tolist()])
+        targets.append([*(turned + 20).tolist(), 41])
+        wanted.append([2, 1, 4, 3, 6, 5, 0])
+    found = align(sources, targets, vocabulary=42)
+    right = sum(a == b for one, two in zip(found, wanted, strict=True) for a, b in zip(one, two, strict=True))
+    assert right / sum(map(len, wanted)) > 0.97
+    assert align([], [], vocabulary=42) == []
+    with pytest.raises(InputError, match="do not fit"):
+        align(sources, targets, vocabulary=20_000)
+
+
+def test_a_head_that_is_shown_where_to_look_looks_there(some: Path) -> None:
+    """Chen et al. 2016, section 3: minus the logarithm of what attention gives to the right place."""
+    import torch
+
+    from sulan.corpus import guidance, seq2seq
+
+    found = pairs.read([some])
+    words = seq2seq.tokenizer([pair.text for pair in found], ["es"], vocabulary=400)
+    network = seq2seq.model(words, TINY, seed=0)
+    batch = {
+        "input_ids": torch.tensor([[3, 10, 11, 12], [3, 13, 14, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),
+        "labels": torch.tensor([[20, 21, 1], [22, 1, -100]]),
+    }
+    places = torch.tensor([[3, 1, 2], [2, 0, 3]])
+    with guidance.Head(network) as head:
+        network.set_attn_implementation("eager")
+        attention = network(**batch, output_attentions=True).cross_attentions[0][:, 0]
+        given = [
+            attention[0, 0, 3],
+            attention[0, 1, 1],
+            attention[0, 2, 2],
+            attention[1, 0, 2],
+            attention[1, 1, 0],
+        ]
+        loss = head.loss(places, batch)
+        torch.testing.assert_close(loss, -torch.stack(given).log().mean())
+        rate = torch.optim.Adam(network.parameters(), lr=0.01)
+        for _ in range(60):
+            network(**batch)
+            (now := head.loss(places, batch)).backward()
+            rate.step()
+            rate.zero_grad()
+    assert now < 0.2 * loss

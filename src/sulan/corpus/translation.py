@@ -17,7 +17,7 @@ class Shape:
     layers
         Of the encoder, and as many of the decoder.
     width
-        Of the embeddings; the feed-forward layers are four times as wide.
+        Of the embeddings; the gated feed-forward layers are twice as wide.
     heads
         Of the attention.
     """
@@ -49,7 +49,12 @@ class Training:
     epochs
         How often a direction may be gone through (UniMax). Default: 10 (2309.04662, section 4.1).
     learning_rate
-        Peak; it rises over `warmup` steps and falls as a cosine.
+        Peak, as a share of the size of the weights (Adafactor); it rises over `warmup` steps and falls as a cosine.
+        Default: T5's (1910.10683, section 3.1.2).
+    guidance
+        Weight of the loss that shows one head which source token a target token translates, by IBM's model 2; 0: none.
+        Default: measured on 58,000 pairs, 6 million parameters, 460 CPU seconds: held-out loss 4.45 nats a token, and
+        another sentence's source costs 0.64 more; without 4.95 and 0.26.
     warmup
         Steps.
     checkpoint_every
@@ -63,7 +68,8 @@ class Training:
     batch: int = 64
     longest: int = 128
     epochs: float = 10.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
+    guidance: float = 1.0
     warmup: int = 200
     checkpoint_every: int = 100
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -72,5 +78,6 @@ class Training:
         for name in ("steps", "batch", "longest", "epochs", "checkpoint_every", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise InputError(f"training.{name} must be positive, not {getattr(self, name)}")
-        if self.warmup < 0:
-            raise InputError("training.warmup must not be negative")
+        for name in ("warmup", "guidance"):
+            if getattr(self, name) < 0:
+                raise InputError(f"training.{name} must not be negative")
