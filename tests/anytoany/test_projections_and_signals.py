@@ -1,0 +1,47 @@
+"""Golden sizes of the official configuration; spans are whole whatever the language model says."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sulan.anytoany.projections import LinearInput, TransformerOutput
+from sulan.anytoany.signals import WholeSpans
+
+SPANS = {"image": (10, 11, 12, 13), "audio": (14, 15)}
+
+
+def _millions(module: torch.nn.Module) -> float:
+    return round(sum(weight.numel() for weight in module.parameters()) / 1e6, 2)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "width", "millions"), [(77, 768, 31.96), (1, 512, 31.79), (77, 1024, 32.09)]
+)
+def test_output_projections_have_the_official_sizes(tokens: int, width: int, millions: float) -> None:
+    with torch.device("meta"):
+        assert _millions(TransformerOutput(hidden=4096, tokens=tokens, width=width)) == millions
+        assert _millions(LinearInput(1024, 4096)) == 4.20
+
+
+def test_output_tokens_of_a_fresh_projection_differ_pairwise() -> None:
+    torch.manual_seed(0)
+    made = TransformerOutput(hidden=8, tokens=5, width=6, inner=16, layers=1, feedforward=32)(
+        torch.randn(1, 4, 8)
+    )[0]
+    distances = torch.cdist(made, made) + torch.eye(5)
+    assert distances.min() > 1e-2
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**31))
+def test_spans_are_whole_ordered_and_allowed(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    processor = WholeSpans(spans=SPANS, prompt=2, allowed=("image",))
+    ids = torch.tensor([[10, 12]])
+    for _ in range(40):
+        scores = processor(ids, torch.randn(1, 16, generator=generator) * 5)
+        ids = torch.cat([ids, scores.argmax(-1, keepdim=True)], 1)
+    signals = [token for token in ids[0, 2:].tolist() if token >= 10]
+    assert signals == list(SPANS["image"])[: len(signals)]
+    assert len(signals) in (0, 4) or ids[0, -1] in SPANS["image"]
