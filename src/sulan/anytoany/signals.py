@@ -4,6 +4,7 @@ Not covered: the spans that official checkpoints join with spaces.
 """
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 
 import torch
 from transformers import LogitsProcessor
@@ -49,7 +50,7 @@ class WholeSpans(LogitsProcessor):
         most: int = 1,
     ) -> None:
         self._spans, self._prompt, self._allowed, self._most = spans, prompt, allowed, most
-        self._next = {a: b for span in spans.values() for a, b in zip(span, span[1:], strict=False)}
+        self._next = {a: b for span in spans.values() for a, b in pairwise(span)}
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return the scores [batch, vocabulary], -inf where a token must not follow."""
