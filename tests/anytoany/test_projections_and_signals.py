@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sulan.anytoany.projections import LinearInput, TransformerOutput
+from sulan.anytoany.projections import GroupingInput, LinearInput, TransformerOutput, assigned
 from sulan.anytoany.signals import WholeSpans
 
 SPANS = {"image": (10, 11, 12, 13), "audio": (14, 15)}
@@ -45,3 +45,33 @@ def test_spans_are_whole_ordered_and_allowed(seed: int) -> None:
     signals = [token for token in ids[0, 2:].tolist() if token >= 10]
     assert signals == list(SPANS["image"])[: len(signals)]
     assert len(signals) in (0, 4) or ids[0, -1] in SPANS["image"]
+
+
+def test_grouping_rows_are_one_hot_and_gradients_are_the_softmaxs() -> None:
+    torch.manual_seed(0)
+    concepts, patches = torch.randn(2, 3, 8, requires_grad=True), torch.randn(2, 5, 8)
+    for noisy in (False, True):
+        rows = assigned(concepts, patches, temperature=1.0, noisy=noisy)
+        assert set(rows.detach().round(decimals=5).unique().tolist()) == {0.0, 1.0}
+        assert torch.allclose(rows.sum(-1), torch.ones(2, 5))
+        rows[..., 0].sum().backward()
+        assert concepts.grad is not None
+        assert concepts.grad.abs().sum() > 0
+
+
+def test_grouping_gives_the_last_stages_concepts_and_trains_all_of_its_weights() -> None:
+    torch.manual_seed(0)
+    projection = GroupingInput(width=16, hidden=24, groups=(6, 3), layers=1, heads=2)
+    made = projection(torch.randn(2, 17, 16))
+    assert made.shape == (2, 3, 24)
+    made.square().sum().backward()
+    assert all(weight.grad is not None for weight in projection.parameters())
+
+
+def test_a_span_that_would_not_end_within_the_budget_does_not_begin() -> None:
+    for said, begins in ((0, True), (2, True), (3, False)):
+        processor = WholeSpans(spans=SPANS, prompt=0, budget=6)
+        ids = torch.ones(1, said, dtype=torch.long)
+        scores = processor(ids, torch.zeros(1, 16))
+        assert (scores[0, 10] == 0) == begins
+        assert scores[0, 14] == 0

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 import torch
-from transformers import LogitsProcessor
+from transformers import LogitsProcessor, PreTrainedModel, PreTrainedTokenizerBase
 
 from sulan.anytoany.media import KINDS, Kind
+from sulan.errors import BrokenArtefact
 
 COUNTS: Mapping[Kind, int] = {"image": 4, "audio": 8, "video": 24}
 """Signal tokens of each kind: the official code, commit 60d618b."""
@@ -26,6 +27,41 @@ def names(kind: Kind, count: int) -> tuple[str, ...]:
     return tuple(f"<{kind}_{number:02}>" for number in range(count))
 
 
+def add(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, counts: Mapping[Kind, int]
+) -> dict[Kind, tuple[int, ...]]:
+    """Give a language model its signal tokens and return their ids, span by span.
+
+    New rows of both embeddings start at the mean of the old ones, as in the official code. Tokens that are there
+    already keep their rows.
+    """
+    known = len(tokenizer)
+    tokenizer.add_tokens([name for kind in counts for name in names(kind, counts[kind])], special_tokens=True)
+    rows = model.get_input_embeddings().weight.shape[0]  # pyrefly: ignore[missing-attribute]
+    if len(tokenizer) > rows:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for embedding in (model.get_input_embeddings(), model.get_output_embeddings()):
+            weight = embedding.weight  # pyrefly: ignore[missing-attribute]
+            weight[known : len(tokenizer)] = weight[:known].mean(0)
+    return spans(tokenizer, counts)
+
+
+def spans(tokenizer: PreTrainedTokenizerBase, counts: Mapping[Kind, int]) -> dict[Kind, tuple[int, ...]]:
+    """Return the ids of each kind's span.
+
+    Raises
+    ------
+    BrokenArtefact
+        The tokenizer does not know one of them.
+    """
+    vocabulary = tokenizer.get_vocab()
+    missing = [name for kind in counts for name in names(kind, counts[kind]) if name not in vocabulary]
+    if missing:
+        raise BrokenArtefact(f"the tokenizer has no signal token {missing[0]}")
+    return {kind: tuple(vocabulary[name] for name in names(kind, count)) for kind, count in counts.items()}
+
+
 class WholeSpans(LogitsProcessor):
     """Lets a span begin with its first token alone, and then nothing but its next token follow.
 
@@ -39,6 +75,8 @@ class WholeSpans(LogitsProcessor):
         Kinds whose span may begin.
     most
         Spans of one kind in a reply.
+    budget
+        Tokens of a reply; a span that would not end within them does not begin.
     """
 
     def __init__(
@@ -48,8 +86,10 @@ class WholeSpans(LogitsProcessor):
         prompt: int,
         allowed: Collection[Kind] = KINDS,
         most: int = 1,
+        budget: int | None = None,
     ) -> None:
         self._spans, self._prompt, self._allowed, self._most = spans, prompt, allowed, most
+        self._budget = budget
         self._next = {a: b for span in spans.values() for a, b in pairwise(span)}
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
@@ -63,5 +103,6 @@ class WholeSpans(LogitsProcessor):
                 continue
             for kind, span in self._spans.items():
                 full = kind not in self._allowed or ids.count(span[0]) >= self._most
+                full |= self._budget is not None and len(ids) + len(span) > self._budget
                 made[row, list(span if full else span[1:])] = -torch.inf
         return made  # pyrefly: ignore[bad-return]
