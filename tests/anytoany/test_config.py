@@ -19,7 +19,9 @@ def test_parts_that_meet_pass() -> None:
     config.check(CONFIG, hidden=HIDDEN)
 
 
-@pytest.mark.parametrize(("part", "field"), [("inputs", "width"), ("inputs", "hidden"), ("outputs", "tokens")])
+@pytest.mark.parametrize(
+    ("part", "field"), [("inputs", "width"), ("inputs", "hidden"), ("outputs", "tokens")]
+)
 def test_a_mismatch_is_told_with_both_numbers(part: str, field: str) -> None:
     parts = dict(getattr(CONFIG, part))
     wanted = getattr(parts["image"], field)

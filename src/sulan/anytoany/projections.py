@@ -14,7 +14,9 @@ class LinearInput(nn.Linear):
     """Every vector of an encoder becomes one soft token: [batch, tokens, width] to [batch, tokens, hidden]."""
 
 
-def assigned(concepts: torch.Tensor, patches: torch.Tensor, *, temperature: float, noisy: bool) -> torch.Tensor:
+def assigned(
+    concepts: torch.Tensor, patches: torch.Tensor, *, temperature: float, noisy: bool
+) -> torch.Tensor:
     """Return the concept of every patch as one-hot rows [batch, patches, concepts].
 
     A = softmax((norm(C) norm(X)^T + Gumbel) / temperature) over the concepts; what is returned is
