@@ -120,10 +120,12 @@ def test_what_a_user_writes_is_never_a_signal(place: Path) -> None:
 def test_who_leaves_between_tokens_or_steps_ends_the_reply(eager: system.System) -> None:
     with pytest.raises(Cancelled):
         list(eager.reply(asked(Text(text="a")), settings=SETTINGS, wanted=lambda: False))
-    here = True
+    steps: list[int] = []
     with pytest.raises(Cancelled):
-        for event in eager.reply(asked(Text(text="a")), settings=SETTINGS, wanted=lambda: here):
-            here = not isinstance(event, Making)
+        for event in eager.reply(asked(Text(text="a")), settings=SETTINGS, wanted=lambda: not steps):
+            if isinstance(event, Making):
+                steps.append(event.done)
+    assert steps == [1]
 
 
 def test_a_system_comes_back_from_disk_the_same_with_its_adapter(place: Path, tmp_path: Path) -> None:

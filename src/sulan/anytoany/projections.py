@@ -128,10 +128,16 @@ class TransformerOutput(nn.Module):
     ) -> None:
         super().__init__()
         self.inward = nn.Linear(hidden, inner)
+        layer = nn.TransformerEncoderLayer(
+            inner, heads, dim_feedforward=feedforward, dropout=0.0, batch_first=True, norm_first=True
+        )
         self.transformer = nn.Transformer(
             d_model=inner,
             nhead=heads,
-            num_encoder_layers=layers,
+            # Its own would be the same, and would warn that nested tensors do not go with norm_first.
+            custom_encoder=nn.TransformerEncoder(
+                layer, layers, nn.LayerNorm(inner), enable_nested_tensor=False
+            ),
             num_decoder_layers=layers,
             dim_feedforward=feedforward,
             dropout=0.0,
