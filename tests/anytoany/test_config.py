@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,9 @@ def test_a_mismatch_is_told_with_both_numbers(part: str, field: str) -> None:
     parts = dict(getattr(CONFIG, part))
     wanted = getattr(parts["image"], field)
     parts["image"] = replace(parts["image"], **{field: 1023})
+    changed: dict[str, Any] = {part: parts}
     with pytest.raises(InputError, match=rf"{part}.image.{field} is 1023, but .* {wanted}"):
-        config.check(replace(CONFIG, **{part: parts}), hidden=HIDDEN)
+        config.check(replace(CONFIG, **changed), hidden=HIDDEN)
 
 
 def test_a_decoder_without_its_projection_is_told() -> None:

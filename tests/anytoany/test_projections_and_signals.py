@@ -1,14 +1,17 @@
 """Golden sizes of the official configuration; spans are whole whatever the language model says."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sulan.anytoany.media import Kind
 from sulan.anytoany.projections import GroupingInput, LinearInput, TransformerOutput, assigned
 from sulan.anytoany.signals import WholeSpans
 
-SPANS = {"image": (10, 11, 12, 13), "audio": (14, 15)}
+SPANS: dict[Kind, tuple[int, ...]] = {"image": (10, 11, 12, 13), "audio": (14, 15)}
 
 
 def _millions(module: torch.nn.Module) -> float:
@@ -38,9 +41,10 @@ def test_output_tokens_of_a_fresh_projection_differ_pairwise() -> None:
 def test_spans_are_whole_ordered_and_allowed(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     processor = WholeSpans(spans=SPANS, prompt=2, allowed=("image",))
-    ids = torch.tensor([[10, 12]])
+    ids: Any = torch.tensor([[10, 12]])
     for _ in range(40):
-        scores = processor(ids, torch.randn(1, 16, generator=generator) * 5)
+        random: Any = torch.randn(1, 16, generator=generator) * 5
+        scores = processor(ids, random)
         ids = torch.cat([ids, scores.argmax(-1, keepdim=True)], 1)
     signals = [token for token in ids[0, 2:].tolist() if token >= 10]
     assert signals == list(SPANS["image"])[: len(signals)]
@@ -71,7 +75,8 @@ def test_grouping_gives_the_last_stages_concepts_and_trains_all_of_its_weights()
 def test_a_span_that_would_not_end_within_the_budget_does_not_begin() -> None:
     for said, begins in ((0, True), (2, True), (3, False)):
         processor = WholeSpans(spans=SPANS, prompt=0, budget=6)
-        ids = torch.ones(1, said, dtype=torch.long)
-        scores = processor(ids, torch.zeros(1, 16))
+        ids: Any = torch.ones(1, said, dtype=torch.long)
+        level: Any = torch.zeros(1, 16)
+        scores = processor(ids, level)
         assert (scores[0, 10] == 0) == begins
         assert scores[0, 14] == 0

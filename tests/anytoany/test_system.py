@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def eager(place: Path) -> Iterator[system.System]:
     """A system that begins a span of each kind before it says anything else: its embeddings of the first tokens."""
     loaded = system.load(place)
-    head = loaded.model.get_output_embeddings()
+    head: Any = loaded.model.get_output_embeddings()
 
     def favour(_: torch.nn.Module, __: object, scores: torch.Tensor) -> torch.Tensor:
         scores = scores.clone()

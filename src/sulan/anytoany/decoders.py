@@ -4,6 +4,7 @@ Not covered: published pipelines; anything that satisfies `protocols.Decoder` ca
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -74,7 +75,7 @@ class DiffusionDecoder(nn.Module):
         self.condition = config.condition
         self.grid = grid
         levels = len(config.channels)
-        self.unet = UNet2DConditionModel(
+        self.unet: Any = UNet2DConditionModel(
             sample_size=grid.size,
             in_channels=grid.channels(kind),
             out_channels=grid.channels(kind),
@@ -88,7 +89,7 @@ class DiffusionDecoder(nn.Module):
         )
         self.captions = CaptionEncoder(config)
         # The square's values are in [-1, 1] already, and a prediction of noise may be clipped to that.
-        self.scheduler = DDIMScheduler(num_train_timesteps=STEPS, clip_sample=True)
+        self.scheduler: Any = DDIMScheduler(num_train_timesteps=STEPS, clip_sample=True)
 
     def text_condition(self, captions: Sequence[str]) -> torch.Tensor:
         """Return float32 [batch, tokens, width]."""
@@ -103,7 +104,7 @@ class DiffusionDecoder(nn.Module):
         self, latents: torch.Tensor, condition: torch.Tensor, *, noise: torch.Tensor, steps: torch.Tensor
     ) -> torch.Tensor:
         """Return the mean of (noise - predicted)^2 for each item [batch], as the protocol says."""
-        noisy = self.scheduler.add_noise(latents, noise, steps)  # pyrefly: ignore[bad-argument-type]
+        noisy = self.scheduler.add_noise(latents, noise, steps)
         return (noise - self._predicted(noisy, steps, condition)).square().flatten(1).mean(1)
 
     @torch.no_grad()
@@ -121,7 +122,7 @@ class DiffusionDecoder(nn.Module):
         shape = (self.grid.channels(self.kind), self.grid.size, self.grid.size)
         values = torch.stack([_noise(seed, shape) for seed in seeds]).to(device)
         unsteered = self.text_condition([NOTHING]).expand_as(condition)
-        scheduler = DDIMScheduler.from_config(self.scheduler.config)  # the steps are its state
+        scheduler: Any = DDIMScheduler.from_config(self.scheduler.config)  # the steps are its state
         scheduler.set_timesteps(steps, device=device)
         for done, step in enumerate(scheduler.timesteps, start=1):
             times = step.expand(len(values))

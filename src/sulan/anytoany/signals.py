@@ -5,6 +5,7 @@ Not covered: the spans that official checkpoints join with spaces.
 
 from collections.abc import Collection, Mapping
 from itertools import pairwise
+from typing import Any
 
 import torch
 from transformers import LogitsProcessor, PreTrainedModel, PreTrainedTokenizerBase
@@ -37,13 +38,13 @@ def add(
     """
     known = len(tokenizer)
     tokenizer.add_tokens([name for kind in counts for name in names(kind, counts[kind])], special_tokens=True)
-    rows = model.get_input_embeddings().weight.shape[0]  # pyrefly: ignore[missing-attribute]
-    if len(tokenizer) > rows:
+    inward: Any = model.get_input_embeddings()
+    if len(tokenizer) > len(inward.weight):
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.no_grad():
-        for embedding in (model.get_input_embeddings(), model.get_output_embeddings()):
-            weight = embedding.weight  # pyrefly: ignore[missing-attribute]
-            weight[known : len(tokenizer)] = weight[:known].mean(0)
+        embeddings: list[Any] = [model.get_input_embeddings(), model.get_output_embeddings()]
+        for embedding in embeddings:
+            embedding.weight[known : len(tokenizer)] = embedding.weight[:known].mean(0)
     return spans(tokenizer, counts)
 
 

@@ -142,7 +142,7 @@ class System:
         place = folder / LANGUAGE_MODEL
         place.mkdir(exist_ok=True)
         models.save(base, self.tokenizer, place)
-        _write(nn.ModuleDict(dict(self.inputs)), folder / INPUTS)
+        _write(nn.ModuleDict({**self.inputs}), folder / INPUTS)
         for kind, projection in self.outputs.items():
             _write(projection, _output(folder, kind))
         for kind, encoder in self.encoders.items():
