@@ -96,6 +96,9 @@ def train(
     """
     for weight in weights.values():
         weight.requires_grad_(True)
+        weight.grad = torch.zeros_like(
+            weight
+        )  # so that every step counts for every weight, used in it or not
     optimizer = torch.optim.AdamW(weights.values(), betas=(0.9, 0.95), weight_decay=1e-3)
     begun = checkpoint.newest(work)
     if begun is not None:
@@ -116,12 +119,13 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate(step, plan)
         optimizer.step()
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=False)
         losses.append(found.item())
         if (step + 1) % plan.every == 0 or step + 1 == plan.steps:
             checkpoint.save(_state(step + 1, about, weights, optimizer), work, keep=2)
     for weight in weights.values():
         weight.requires_grad_(False)
+        weight.grad = None
     return losses
 
 

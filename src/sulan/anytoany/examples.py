@@ -1,9 +1,9 @@
 """What a system learns from: a corpus whose documents have media beside them.
 
-The columns: `id`, `text` (the caption), `media` (paths in the folder), `messages` (JSON: a list of {"role", "parts"}, each
-part {"type": "text", "text"} or {"type": KIND, "path"}), and where there is one `split`, of which only `train` is learned.
-Files: PNG, WAV, and clips as `.npz` with `frames` and `rate`. Not covered: what does not fit into memory, and files of
-strangers.
+The columns: `id`, `text` (the caption), `media` (paths in the folder), `messages` (JSON: a list of {"role", "parts"},
+each part {"type": "text", "text"} or {"type": KIND, "path"}), and where there is one `split`, of which only `train` is
+learned. Files: PNG, WAV, and clips as `.npz` with `frames` and `rate`. Not covered: what does not fit into memory, and
+files of strangers.
 """
 
 import json
