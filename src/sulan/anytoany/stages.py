@@ -1,10 +1,10 @@
 """The stages of training: what each trains and the loss that it minimises.
 
-`parts` trains the own encoders, the own decoders and the language model on captions alone, so that there is something to
-reuse; the paper's three stages then leave them as they are. `encode`: input projections, by the caption of a medium.
+`parts` trains the own encoders, the own decoders and the language model on captions alone, so that there is something
+to reuse; the paper's three stages then leave them as they are. `encode`: input projections, by the caption of a medium.
 `decode`: output projections and the signal tokens' embeddings, by the signals, the decoder's own text condition and the
-denoising of the medium. `instruct`: a LoRA adapter, the signal tokens and all projections, by conversations. Not covered:
-caches of encoders' vectors and captions' conditions.
+denoising of the medium. `instruct`: a LoRA adapter, the signal tokens and all projections, by conversations. Not
+covered: media of one kind with captions of their own in one example, and caches of encoders' vectors and captions' conditions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +25,7 @@ from sulan.anytoany.media import Kind
 from sulan.anytoany.messages import Message, Text
 from sulan.anytoany.protocols import Condition
 from sulan.anytoany.system import System
+from sulan.errors import InputError
 from sulan.runs import seeds
 
 Stage = Literal["parts", "encode", "decode", "instruct"]
@@ -150,7 +151,13 @@ class Stages:
         return self._with_media(turns, owners)
 
     def _instruct(self, chosen: Sequence[Example]) -> torch.Tensor:
-        return self._with_media([example.messages for example in chosen], chosen)
+        turns = []
+        for example in chosen:
+            answers = [at for at, message in enumerate(example.messages) if message.role == "assistant"]
+            if not answers:
+                raise InputError(f"{example.id} is a conversation in which the assistant says nothing")
+            turns.append(example.messages[: answers[int(torch.randint(len(answers), ()))] + 1])
+        return self._with_media(turns, chosen)
 
     def _with_media(self, turns: Sequence[Sequence[Message]], owners: Sequence[Example]) -> torch.Tensor:
         """Return the loss of what is said, and of the media that the last turns ask for."""

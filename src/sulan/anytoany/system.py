@@ -132,6 +132,17 @@ class System:
         """
         return replies.reply(self, messages, settings=settings, wanted=wanted)
 
+    def count(self) -> int:
+        """Return the parameters of all parts; the decoders are loaded."""
+        decoders: list[Any] = [self.decoder(kind) for kind in self.config.decoders]
+        parts: list[Any] = [
+            self.model,
+            *self.encoders.values(),
+            *self.inputs.values(),
+            *self.outputs.values(),
+        ]
+        return sum(weight.numel() for part in parts + decoders for weight in part.parameters())
+
     def save(self, folder: Path) -> None:
         """Write the system into an existing folder, as `runs.outputs.folder` gives it."""
         configuration.write(self.config, folder)
