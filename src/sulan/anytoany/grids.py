@@ -17,8 +17,9 @@ from transformers.audio_utils import mel_filter_bank
 from sulan.anytoany.config import Grid
 from sulan.anytoany.media import Audio, Image, Kind, Media, Video
 
-QUIET, LOUD = -4.0, 2.0
-"""Powers of ten of a mel band's amplitude that become -1 and 1: a quarter of a 16-bit step, and a full sine."""
+QUIET, LOUD = -8.0, 0.5
+"""Powers of ten of a mel band's power that become -1 and 1: 80 dB below a full sine, and above the 1.5 that the bins
+of a full sine add up to. Powers and not amplitudes, so that a sound that comes back is as loud as it was."""
 
 _WINDOW = 4
 """Windows are this many hops long, so Griffin and Lim have three quarters of overlap, as they advise."""
@@ -61,6 +62,11 @@ def _hop(grid: Grid) -> int:
     return round(grid.seconds * grid.rate / grid.size)
 
 
+def _full(grid: Grid) -> float:
+    """Return the amplitude of a full sine in its bin: half the sum of a Hann window of n, n / 4."""
+    return _hop(grid) * _WINDOW / 4
+
+
 def _fitted(sound: Audio, grid: Grid) -> torch.Tensor:
     samples = sound.samples
     if sound.rate != grid.rate:
@@ -87,8 +93,8 @@ def _filters(size: int, rate: int, window: int) -> torch.Tensor:
 
 def _spectrogram(samples: torch.Tensor, grid: Grid) -> torch.Tensor:
     """Return the log-mel spectrogram [bands, moments] of samples [length] in [-1, 1]."""
-    amplitudes = _transform(samples, grid).abs()
-    mels = _filters(grid.size, grid.rate, _hop(grid) * _WINDOW).T @ amplitudes
+    powers = (_transform(samples, grid).abs() / _full(grid)).square()
+    mels = _filters(grid.size, grid.rate, _hop(grid) * _WINDOW).T @ powers
     logs = mels.clamp(min=10**QUIET).log10()
     return (2 * (logs - QUIET) / (LOUD - QUIET) - 1).clamp(-1, 1)
 
@@ -105,7 +111,8 @@ def _audible(square: torch.Tensor, grid: Grid) -> np.ndarray:
     window = torch.hann_window(hop * _WINDOW)
     mels = 10 ** ((square + 1) / 2 * (LOUD - QUIET) + QUIET)
     mels = torch.where(square <= -1, torch.zeros_like(mels), mels)
-    amplitudes = _spread(mels, _filters(grid.size, grid.rate, hop * _WINDOW))
+    powers = _spread(mels, _filters(grid.size, grid.rate, hop * _WINDOW))
+    amplitudes = powers.sqrt() * _full(grid)
     phases = torch.rand(amplitudes.shape, generator=torch.Generator().manual_seed(0)) * (2 * math.pi)
     found = torch.polar(amplitudes, phases)
     for _ in range(_ITERATIONS):
@@ -116,12 +123,12 @@ def _audible(square: torch.Tensor, grid: Grid) -> np.ndarray:
 
 
 def _spread(mels: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
-    """Return non-negative amplitudes [bins, moments] whose mel bands [bands, moments] come near those given.
+    """Return non-negative powers [bins, moments] whose mel bands [bands, moments] come near those given.
 
-    Lee and Seung's (2001) update for the squared error, a <- a * (F m) / (F F^T a), keeps them positive.
+    Lee and Seung's (2001) update for the squared error, p <- p * (F m) / (F F^T p), keeps them positive.
     """
-    amplitudes = filters @ mels
-    target = filters @ mels
+    wanted = filters @ mels
+    powers = wanted
     for _ in range(_ITERATIONS):
-        amplitudes = amplitudes * target / (filters @ (filters.T @ amplitudes)).clamp(min=1e-9)
-    return amplitudes
+        powers = powers * wanted / (filters @ (filters.T @ powers)).clamp(min=1e-20)
+    return powers

@@ -4,7 +4,8 @@
 to reuse; the paper's three stages then leave them as they are. `encode`: input projections, by the caption of a medium.
 `decode`: output projections and the signal tokens' embeddings, by the signals, the decoder's own text condition and the
 denoising of the medium. `instruct`: a LoRA adapter, the signal tokens and all projections, by conversations. Not
-covered: media of one kind with captions of their own in one example, and caches of encoders' vectors and captions' conditions.
+covered: media of one kind with captions of their own in one example, and caches of encoders' vectors and captions'
+conditions.
 """
 
 from collections.abc import Callable, Mapping, Sequence

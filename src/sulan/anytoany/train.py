@@ -101,6 +101,6 @@ def train(
             ),
         ),
         notes=(
-            "The paper's parameters are counted on the meta device; the sizes of its encoder and decoders are stated.",
+            "The paper's parameters are counted on the meta device; its encoder's and decoders' are as stated.",
         ),
     )
