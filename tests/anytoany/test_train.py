@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,8 +47,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def _weights(learner: system.System) -> dict[str, torch.Tensor]:
-    parts = {"encoder": learner.encoders, "input": learner.inputs, "output": learner.outputs}
+def _weights(learner: system.System) -> dict[str, torch.nn.Parameter]:
+    parts: dict[str, Any] = {"encoder": learner.encoders, "input": learner.inputs, "output": learner.outputs}
     parts["decoder"] = {kind: learner.decoder(kind) for kind in learner.config.decoders}
     found = {f"model.{name}": weight for name, weight in learner.model.named_parameters()}
     for part, modules in parts.items():
