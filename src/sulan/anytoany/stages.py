@@ -138,15 +138,15 @@ class Stages:
             kinds = [kind for kind in example.media if kind in self._system.encoders]
             for kind in kinds:
                 question = Message(role="user", parts=(example.media[kind], Text(text=ASKED)))
-                turns.append((question, *_said(Text(text=example.caption))))
+                turns.append((question, _said(Text(text=example.caption))[1]))
         return self._spoken(turns)[0]
 
     def _decode(self, chosen: Sequence[Example]) -> torch.Tensor:
         turns, owners = [], []
         for example in chosen:
-            question = Message(role="user", parts=(Text(text=example.caption),))
             for kind, medium in example.media.items():
                 if kind in self._system.spans:
+                    question = Message(role="user", parts=(Text(text=f"{kind}: {example.caption}"),))
                     turns.append((question, Message(role="assistant", parts=(medium,))))
                     owners.append(example)
         return self._with_media(turns, owners)
@@ -227,6 +227,7 @@ def adapted(system: System) -> PeftModel:
             lora_alpha=RANK,
             target_modules=["q_proj", "k_proj", "v_proj", "o_proj"],
             trainable_token_indices=rows,
+            task_type="CAUSAL_LM",
         ),
     )
 

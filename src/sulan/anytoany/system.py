@@ -148,7 +148,10 @@ class System:
         configuration.write(self.config, folder)
         base: Any = self.model
         if isinstance(self.model, PeftModel):
-            self.model.save_pretrained(str(folder))
+            for adapter in self.model.peft_config.values():
+                adapter.base_model_name_or_path = LANGUAGE_MODEL  # and not where it once was
+            # Asked to find out by itself whether embeddings belong to the adapter, peft would ask the Hub.
+            self.model.save_pretrained(str(folder), save_embedding_layers=False)
             base = deepcopy(self.model).unload()  # peft takes its layers out of the model that it is given
         place = folder / LANGUAGE_MODEL
         place.mkdir(exist_ok=True)
