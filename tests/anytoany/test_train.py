@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 import torch
@@ -43,7 +44,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(
             {"id": colour, "text": f"a {colour} square", "media": media, "messages": json.dumps(messages)}
         )
-    writer.write([rows], place)
+    writer.write([pa.RecordBatch.from_pylist(rows)], place)
     return place
 
 
