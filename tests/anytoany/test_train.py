@@ -35,8 +35,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tone = np.sin(np.arange(4096) * (0.3 if colour == "red" else 0.9))
         soundfile.write(place / f"{colour}.wav", tone * 0.5, 8000)
         np.savez(place / f"{colour}.npz", frames=np.stack([pixels] * 4), rate=8.0)
-        media = [f"{colour}.{ending}" for ending in ("png", "wav", "npz")]
-        parts = [{"type": "text", "text": "here"}, {"type": "image", "path": media[0]}]
+        endings = {"image": "png", "audio": "wav", "video": "npz"}
+        media = [{"kind": kind, "path": f"{colour}.{ending}"} for kind, ending in endings.items()]
+        parts = [{"type": "text", "text": "here"}, {"type": "image", "path": f"{colour}.png"}]
         messages = [
             {"role": "user", "parts": [{"type": "text", "text": f"draw {colour}"}]},
             {"role": "assistant", "parts": parts},

@@ -1,6 +1,6 @@
 """What a system learns from: a corpus whose documents have media beside them.
 
-The columns: `id`, `text` (the caption), `media` (paths in the folder), `messages` (JSON: a list of {"role", "parts"},
+The columns: `id`, `text` (the caption), `media` (kinds, and paths in the folder), `messages` (JSON: a list of {"role", "parts"},
 each part {"type": "text", "text"} or {"type": KIND, "path"}), and where there is one `split`, of which only `train` is
 learned. Files: PNG, WAV, and clips as `.npz` with `frames` and `rate`. Not covered: what does not fit into memory, and
 files of strangers.
@@ -99,7 +99,7 @@ def medium(path: Path) -> Media:
 
 
 def _example(row: dict[str, Any], folder: Path) -> Example:
-    media = {name: medium(_inside(folder, name)) for name in row["media"]}
+    media = {item["path"]: medium(_inside(folder, item["path"])) for item in row["media"]}
     try:
         messages = tuple(_message(item, media) for item in json.loads(row["messages"]))
     except (ValueError, KeyError, TypeError) as error:
