@@ -17,7 +17,7 @@ from sulan.anytoany import examples, system, train
 from sulan.anytoany.descent import Plan
 from sulan.anytoany.descent import train as descend
 from sulan.anytoany.stages import Stage, Stages
-from sulan.documents import writer
+from sulan.documents import schema, writer
 from sulan.errors import InputError, MissingFile
 from sulan.runs import record
 
@@ -39,13 +39,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         media = [{"kind": kind, "path": f"{colour}.{ending}"} for kind, ending in endings.items()]
         parts = [{"type": "text", "text": "here"}, {"type": "image", "path": f"{colour}.png"}]
         messages = [
-            {"role": "user", "parts": [{"type": "text", "text": f"draw {colour}"}]},
-            {"role": "assistant", "parts": parts},
+            {"role": "user", "content": json.dumps([{"type": "text", "text": f"draw {colour}"}])},
+            {"role": "assistant", "content": json.dumps(parts)},
         ]
-        rows.append(
-            {"id": colour, "text": f"a {colour} square", "media": media, "messages": json.dumps(messages)}
-        )
-    writer.write([pa.RecordBatch.from_pylist(rows)], place)
+        rows.append({"id": colour, "text": f"a {colour} square", "media": media, "messages": messages})
+    columns = pa.schema(
+        [
+            ("id", pa.string()),
+            ("text", pa.large_string()),
+            ("media", schema.MEDIA),
+            ("messages", schema.MESSAGES),
+        ]
+    )
+    writer.write([pa.RecordBatch.from_pylist(rows, schema=columns)], place)
     return place
 
 

@@ -1,9 +1,9 @@
 """What a system learns from: a corpus whose documents have media beside them.
 
-The columns: `id`, `text` (the caption), `media` (kinds, and paths in the folder), `messages` (JSON: a list of {"role", "parts"},
-each part {"type": "text", "text"} or {"type": KIND, "path"}), and where there is one `split`, of which only `train` is
-learned. Files: PNG, WAV, and clips as `.npz` with `frames` and `rate`. Not covered: what does not fit into memory, and
-files of strangers.
+The columns: `id`, `text` (the caption), `media` (kinds, and paths in the folder), `messages` (`content` is a turn's
+parts as JSON: a list of {"type": "text", "text"} and {"type": KIND, "path"}), and where there is one `split`, of which
+only `train` is learned. Files: PNG, WAV, and clips as `.npz` with `frames` and `rate`. Not covered: what does not fit
+into memory, and files of strangers.
 """
 
 import json
@@ -101,7 +101,7 @@ def medium(path: Path) -> Media:
 def _example(row: dict[str, Any], folder: Path) -> Example:
     media = {item["path"]: medium(_inside(folder, item["path"])) for item in row["media"]}
     try:
-        messages = tuple(_message(item, media) for item in json.loads(row["messages"]))
+        messages = tuple(_message(item, media) for item in row["messages"])
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenArtefact(
             f"{folder}: the messages of {row['id']} are not a conversation: {error}"
@@ -116,7 +116,7 @@ def _example(row: dict[str, Any], folder: Path) -> Example:
 
 def _message(item: dict[str, Any], media: dict[str, Media]) -> Message:
     parts: list[Part] = []
-    for part in item["parts"]:
+    for part in json.loads(item["content"]):
         parts.append(Text(text=part["text"]) if part["type"] == "text" else media[part["path"]])
     if item["role"] not in ("system", "user", "assistant"):
         raise ValueError(f"no role {item['role']!r}")
