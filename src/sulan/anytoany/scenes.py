@@ -107,8 +107,8 @@ def sample(seed: int, number: int, *, split: Split = "train") -> Scene:
             shape=SHAPES[int(generator.integers(len(SHAPES)))],
             count=COUNTS[int(generator.integers(len(COUNTS)))],
             size=SIZES[int(generator.integers(len(SIZES)))],
-            x=round(float(generator.uniform(0.3, 0.7)), 3),
-            y=round(float(generator.uniform(0.3, 0.7)), 3),
+            x=round(float(generator.uniform(0.35, 0.65)), 3),
+            y=round(float(generator.uniform(0.35, 0.65)), 3),
             motion=MOTIONS[int(generator.integers(len(MOTIONS)))],
         )
         if held_out(scene) == (split == "combinations"):
