@@ -24,12 +24,13 @@ def test_a_picture_keeps_its_hue(shape, size):
 
 def test_the_middle_of_what_is_drawn_moves_as_the_scene_says():
     scene = replace(scenes.sample(0, 1), count=1, shape="circle", x=0.5, y=0.5)
-    for motion, expected in {
+    moves: dict[scenes.Motion, tuple[float, float]] = {
         "left": (-0.16, 0),
         "right": (0.16, 0),
         "up": (0, -0.16),
         "down": (0, 0.16),
-    }.items():
+    }
+    for motion, expected in moves.items():
         frames = drawing.video(replace(scene, motion=motion), 32, 4).frames
         weight = (255.0 - frames).sum(-1)
         places = (np.arange(32) + 0.5) / 32

@@ -2,11 +2,18 @@
 
 Paper: NExT-GPT: Any-to-Any Multimodal LLM, arXiv 2309.05519.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan anytoany world --out world
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.anytoany.world import world
+
+__all__ = ["world"]
 
 room(__name__)

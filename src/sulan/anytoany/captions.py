@@ -8,6 +8,7 @@ names here, on purpose: they are what a caption cannot pass on.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from sulan.anytoany.scenes import COLOURS, MOTIONS, SHAPES, SIZES, Scene
@@ -117,11 +118,7 @@ def read(text: str) -> Said:
     # "one" begins a phrase only directly before what is counted: "one notices two ..." says two.
     after = {*SIZES, *COLOURS, *shapes, "shape", "shapes"}
     numbers = {word: count for count, word in NUMBERS.items()}
-    counted = [
-        numbers[word]
-        for word, following in zip(words, words[1:], strict=False)
-        if word in numbers and following in after
-    ]
+    counted = [numbers[word] for word, following in pairwise(words) if word in numbers and following in after]
     moving = [motion for motion in MOTIONS if MOVING[motion] in " ".join(words)]
     return Said(
         colour=_only([word for word in words if word in COLOURS]),

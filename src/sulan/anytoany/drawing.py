@@ -50,24 +50,33 @@ def video(scene: Scene, size: int, frames: int) -> Video:
 
     At time t in [0, 1] it is at place + TRAVEL (2 t - 1) direction, or place + TRAVEL (cos 2 pi t, sin 2 pi t).
     """
-    pictures = []
-    for frame in range(frames):
-        step = 2 * frame / max(1, frames - 1) - 1
-        across, down = (TRAVEL * step * share for share in _STEPS[scene.motion])
-        if scene.motion == "rotate":
-            turn = 2 * math.pi * frame / frames
-            across, down = TRAVEL * math.cos(turn), TRAVEL * math.sin(turn)
-        pictures.append(_render(scene, size, across, down))
+    pictures = [_render(scene, size, *offset(scene.motion, frame, frames)) for frame in range(frames)]
     return Video(frames=np.stack(pictures), rate=RATE)
 
 
-def _render(scene: Scene, size: int, across: float, down: float) -> NDArray[np.uint8]:
-    points = (np.arange(size * _POINTS) + 0.5) / (size * _POINTS)
-    fine = np.zeros((len(points), len(points)), bool)
+def offset(motion: Motion, frame: int, frames: int) -> tuple[float, float]:
+    """Return how far right and down of its place a group is in a frame, as shares of the picture."""
+    if motion == "rotate":
+        turn = 2 * math.pi * frame / frames
+        return TRAVEL * math.cos(turn), TRAVEL * math.sin(turn)
+    step = TRAVEL * (2 * frame / max(1, frames - 1) - 1)
+    across, down = _STEPS[motion]
+    return step * across, step * down
+
+
+def points(scene: Scene, side: int, across: float, down: float) -> NDArray[np.bool_]:
+    """Return which points of a square [side, side] the group covers when it is `across` and `down` of its place."""
+    places = (np.arange(side) + 0.5) / side
+    covered = np.zeros((side, side), bool)
     for right, below in _PLACES[scene.count]:
-        horizontal = points[None, :] - (scene.x + across + SPACING * right)
-        vertical = points[:, None] - (scene.y + down + SPACING * below)
-        fine |= _inside(scene.shape, horizontal / RADIUS[scene.size], vertical / RADIUS[scene.size])
+        horizontal = places[None, :] - (scene.x + across + SPACING * right)
+        vertical = places[:, None] - (scene.y + down + SPACING * below)
+        covered |= _inside(scene.shape, horizontal / RADIUS[scene.size], vertical / RADIUS[scene.size])
+    return covered
+
+
+def _render(scene: Scene, size: int, across: float, down: float) -> NDArray[np.uint8]:
+    fine = points(scene, size * _POINTS, across, down)
     cover = fine.reshape(size, _POINTS, size, _POINTS).mean(axis=(1, 3))[..., None]
     colour = np.array(colorsys.hsv_to_rgb(scene.hue / 360, 1.0, 0.9))
     return np.round(255 * (1 - cover + cover * colour)).astype(np.uint8)
