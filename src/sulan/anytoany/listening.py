@@ -112,8 +112,8 @@ def _motion(glide: float, loudness: _Wave) -> Motion:
         return "up" if glide > 0 else "down"
     inside = loudness[2:-2]
     across = np.linspace(-1, 1, len(loudness))[2:-2]
-    slope = float(np.polyfit(across, inside, 1)[0])
-    swell = float(2 * np.abs((inside * np.exp(1j * np.pi * TREMOLO * (across + 1))).mean()))
+    waves = np.stack([np.ones_like(across), across, np.cos(np.pi * TREMOLO * (across + 1))], axis=1)
+    _, slope, swell = (float(part) for part in np.linalg.lstsq(waves, inside)[0])
     if max(swell, abs(slope)) < FADE / 5:
         return "still"
     if swell > abs(slope):

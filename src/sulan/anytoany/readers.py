@@ -152,15 +152,15 @@ def _all_right(reading: Reading | None, scene: Scene, kind: Kind) -> bool:
 def _seen(frames: NDArray[np.uint8], *, moving: bool) -> Reading | None:
     missing = (255.0 - frames) / 255
     total = missing.sum(axis=(0, 1, 2))
-    if total.max() < 2.0 * len(frames) or total.max() - total.min() < 0.3 * total.max():
-        return None  # less than two pixels of colour, or grey
+    if total.max() < len(frames) or total.max() - total.min() < 0.3 * total.max():
+        return None  # less than a pixel of colour, or grey
     # A pixel is white less cover (white - colour): its missing light is cover times one direction.
     direction = (total - total.min()) / (total.max() - total.min())
     cover = np.clip(missing @ direction / (direction @ direction), 0, 1.2)
     if np.square(missing - cover[..., None] * direction).sum() > 0.35 * np.square(missing).sum():
         return None
     cover = np.where(cover < 0.06, 0.0, cover)
-    if (cover.sum(axis=(1, 2)) < 1).any():
+    if (cover.sum(axis=(1, 2)) < 0.5).any():
         return None
     across, down = _centres(cover)
     fits = [
