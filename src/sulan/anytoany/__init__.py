@@ -14,9 +14,10 @@ from sulan.papers.room import room
 
 if TYPE_CHECKING:
     from sulan.anytoany.convert import convert
+    from sulan.anytoany.evaluate import evaluate
     from sulan.anytoany.validate import validate
     from sulan.anytoany.world import world
 
-__all__ = ["convert", "validate", "world"]
+__all__ = ["convert", "evaluate", "validate", "world"]
 
 room(__name__)
