@@ -16,6 +16,8 @@ from sulan.anytoany.rendering import Rendering, render
 from sulan.anytoany.scenes import COLOURS, MOTIONS, SHAPES, SIZES, Scene
 
 TINY = Rendering(size=16, frames=4, seconds=0.5)
+FEATURES = Features(tokens=1, width=7)
+CONDITION = Condition(tokens=1, width=7)
 PLAN = trials.Plan(scenes=8, repeats=2, steps=1, guidance=1.0, prompts=24)
 
 
@@ -37,7 +39,7 @@ class ReadingEncoder:
     """Seven numbers of what a reader reads."""
 
     kind: Kind
-    features: Features = Features(tokens=1, width=7)
+    features: Features = FEATURES
 
     def encode(self, media: Sequence[Media]) -> torch.Tensor:
         rows = []
@@ -56,7 +58,7 @@ class LawDecoder:
     """Renders the scene whose seven numbers it is given."""
 
     kind: Kind
-    condition: Condition = Condition(tokens=1, width=7)
+    condition: Condition = CONDITION
 
     def text_condition(self, captions_: Sequence[str]) -> torch.Tensor:
         rows = []

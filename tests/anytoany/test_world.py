@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sulan.anytoany import captions, dataset, dialogues, drawing, scenes, sounding, world
+from sulan.anytoany.media import Audio, Image, Video
 from sulan.anytoany.rendering import Rendering
 from sulan.errors import BrokenArtefact, InputError
 
@@ -39,6 +40,8 @@ def test_rows_say_what_their_files_hold(folder):
     assert [row.split for row in rows] == ["train"] * 21 + ["test"] * 7 + ["combinations"] * 7
     for row in rows:
         picture, sound, clip = (dataset.load(folder, file) for file in row.files)
+        assert row.scene is not None
+        assert isinstance(picture, Image) and isinstance(sound, Audio) and isinstance(clip, Video)
         assert (picture.pixels == drawing.image(row.scene, 16).pixels).all()
         assert (clip.frames == drawing.video(row.scene, 16, 4).frames).all()
         expected = sounding.audio(row.scene, 16000, 0.5).samples
@@ -56,6 +59,7 @@ def test_training_has_all_forms_and_no_kept_wording(folder):
     assert {str} in media
     kept = captions.WORDINGS[-captions.KEPT_WORDINGS :]
     for row in train:
+        assert row.scene is not None
         assert row.text not in {wording.format(what=captions.phrase(row.scene)) for wording in kept}
 
 

@@ -6,7 +6,7 @@ names here, on purpose: they are what a caption cannot pass on.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -129,5 +129,5 @@ def read(text: str) -> Said:
     )
 
 
-def _only(found: "list[Value]") -> "Value | None":
+def _only(found: Sequence[Value]) -> Value | None:
     return found[0] if len(set(found)) == 1 else None

@@ -151,7 +151,8 @@ def _decoded(path: Path, kind: Kind) -> Media:
             if len(data) != 2 * file.getnframes():
                 raise ValueError("cut off")
             return Audio(
-                samples=np.frombuffer(data, "<i2").astype(np.float32) / 32767, rate=file.getframerate()
+                samples=np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32767),
+                rate=file.getframerate(),
             )
     with np.load(path, allow_pickle=False) as arrays:
         frames = arrays["frames"]

@@ -45,7 +45,7 @@ def evaluate(
     """
     config = dict(locals())
     from sulan.anytoany import readers, trials
-    from sulan.anytoany.system import load
+    from sulan.anytoany.system import load  # pyrefly: ignore[missing-import]
     from sulan.errors import InputError, MissingFile
     from sulan.reports import html
     from sulan.runs import outputs

@@ -20,11 +20,12 @@ from sulan.anytoany.media import KINDS, Kind
 from sulan.errors import InputError, MissingFile
 
 _MARK = re.compile(r"<(image|audio|video)>\s*", re.IGNORECASE)
-_ENDINGS: dict[str, Kind] = {
-    **dict.fromkeys(("png", "jpg", "jpeg", "webp", "gif", "bmp"), "image"),
-    **dict.fromkeys(("wav", "mp3", "flac", "ogg", "m4a"), "audio"),
-    **dict.fromkeys(("mp4", "webm", "mov", "mkv", "avi", "npz"), "video"),
+_KNOWN: dict[Kind, tuple[str, ...]] = {
+    "image": ("png", "jpg", "jpeg", "webp", "gif", "bmp"),
+    "audio": ("wav", "mp3", "flac", "ogg", "m4a"),
+    "video": ("mp4", "webm", "mov", "mkv", "avi", "npz"),
 }
+_ENDINGS = {ending: kind for kind, endings in _KNOWN.items() for ending in endings}
 MEMBER_BYTES = 1 << 28
 """A member of an archive, or a line, above this is refused."""
 
@@ -69,7 +70,9 @@ def conversations(path: Path) -> Iterator[Item]:
             if left and index is not None:
                 turns[index] = Turn(role=turns[index].role, parts=(*left, *turns[index].parts))
         words = [part for turn in turns for part in turn.parts if isinstance(part, str)]
-        captions = {kind: str(row[f"{kind}_captions"]) for kind in KINDS if row.get(f"{kind}_captions")}
+        captions: dict[str, str] = {
+            kind: str(row[f"{kind}_captions"]) for kind in KINDS if row.get(f"{kind}_captions")
+        }
         yield Item(
             id=str(row.get("id", f"{path.stem}-{number:07d}")),
             text="\n".join(words) or "-",
@@ -148,8 +151,8 @@ def archive(path: Path, media: Path) -> Iterator[Item]:
 
 
 def _sample(path: Path, number: int, text: str, files: list[File]) -> Item:
-    captions = {file.kind: text for file in files if text}
-    return Item(id=f"{path.stem}-{number:07d}", text=text or "-", files=tuple(files), captions=dict(captions))
+    captions: dict[str, str] = {file.kind: text for file in files if text}
+    return Item(id=f"{path.stem}-{number:07d}", text=text or "-", files=tuple(files), captions=captions)
 
 
 def _caption(data: bytes, ending: str) -> str:

@@ -55,7 +55,7 @@ def _beep(wave: _Wave, rate: int) -> tuple[float, float, _Wave, _Wave] | None:
     window = np.hanning(length)
     padded = 1 << int(np.ceil(np.log2(4 * length)))
     spectrum = np.abs(np.fft.rfft(wave * window, padded))
-    frequencies = np.fft.rfftfreq(padded, 1 / rate)
+    frequencies = np.asarray(np.fft.rfftfreq(padded, 1 / rate), np.float64)
     # Power in a band of a third of an octave: a glide spreads a partial over as much.
     power = np.concatenate([[0.0], np.cumsum(spectrum**2)])
     edges = [np.searchsorted(frequencies, frequencies * 2**half) for half in (-GLIDE, GLIDE)]

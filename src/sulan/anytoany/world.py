@@ -57,17 +57,18 @@ def world(
 
     from sulan.anytoany import dataset
     from sulan.anytoany import rendering as renderings
+    from sulan.anytoany.scenes import Split
     from sulan.errors import InputError
     from sulan.runs import outputs, shards
     from sulan.runs.record import record
 
-    counts = {"train": train, "test": test, "combinations": combinations}
+    counts: dict[Split, int] = {"train": train, "test": test, "combinations": combinations}
     if min(counts.values()) < 0 or not train:
         raise InputError(f"there must be scenes to train on, and no negative number of others: {counts}")
     if rendering.size < 16 or rendering.frames < 2 or rendering.seconds <= 0 or rendering.rate < 8000:
         raise InputError("at least 16 pixels, 2 frames, 8000 samples a second and some time")
-    ranges = [
-        {"split": split, "start": start, "stop": min(start + SHARD, count)}
+    spans = [
+        (split, start, min(start + SHARD, count))
         for split, count in counts.items()
         for start in range(0, count, SHARD)
     ]
@@ -78,7 +79,7 @@ def world(
     ):
         shards.map_shards(
             renderings.stage,
-            ranges,
+            [{"split": split, "start": start, "stop": stop} for split, start, stop in spans],
             out=work,
             arguments=renderings.arguments(seed, rendering),
             workers=workers,
@@ -87,12 +88,10 @@ def world(
         for split, count in counts.items():
             (folder / "media" / split).mkdir(parents=True)
             run.metric(f"scenes.{split}", count, scale=f"{rendering.size} pixels, seed {seed}")
-        for number, shard in enumerate(ranges):
-            for path in sorted((shards.shard_folder(work, number) / "media" / shard["split"]).iterdir()):
-                path.rename(folder / "media" / shard["split"] / path.name)
-        rows = chain.from_iterable(
-            renderings.items(seed, shard["split"], shard["start"], shard["stop"]) for shard in ranges
-        )
+        for number, (split, _, _) in enumerate(spans):
+            for path in sorted((shards.shard_folder(work, number) / "media" / split).iterdir()):
+                path.rename(folder / "media" / split / path.name)
+        rows = chain.from_iterable(renderings.items(seed, *span) for span in spans)
         dataset.write(rows, folder)
     shutil.rmtree(work, ignore_errors=True)
     return Report(title="anytoany world", summary={**counts, "seed": seed, "out": str(out)})
