@@ -34,21 +34,13 @@ class Whole(Assistant, Protocol):
         """Return the decoder of a kind, loaded."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Zeroed:
     """An encoder that gives zeros of another one's shape."""
 
-    of: Encoder
-
-    @property
-    def kind(self) -> Kind:
-        """Of the other one."""
-        return self.of.kind
-
-    @property
-    def features(self) -> Features:
-        """Of the other one."""
-        return self.of.features
+    def __init__(self, of: Encoder) -> None:
+        self.of = of
+        self.kind: Kind = of.kind
+        self.features: Features = of.features
 
     def encode(self, media: Sequence[Media]) -> "torch.Tensor":
         """Return zeros [batch, tokens, width]."""
@@ -146,7 +138,7 @@ System = TypeVar("System", bound=Whole)
 
 def blinded(system: System) -> System:
     """Return a system whose encoders give zeros."""
-    encoders = {kind: Zeroed(of=encoder) for kind, encoder in system.encoders.items()}
+    encoders = {kind: Zeroed(encoder) for kind, encoder in system.encoders.items()}
     return dataclasses.replace(system, encoders=encoders)  # pyrefly: ignore[bad-specialization]  a dataclass, see Whole
 
 
