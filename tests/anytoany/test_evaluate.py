@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from sulan.anytoany import captions as wordings
-from sulan.anytoany import dialogues, directions, findings, readers, trials
+from sulan.anytoany import dialogues, directions, evaluate, findings, readers, trials
 from sulan.anytoany.media import KINDS, Kind, Media
 from sulan.anytoany.messages import Message, Text
 from sulan.anytoany.protocols import Condition, Decoder, Event, Features, Made, Said, Settings
 from sulan.anytoany.rendering import Rendering, render
 from sulan.anytoany.scenes import COLOURS, MOTIONS, SHAPES, SIZES, Scene
+from sulan.errors import InputError, MissingFile
 
 TINY = Rendering(size=16, frames=4, seconds=0.5)
 FEATURES = Features(tokens=1, width=7)
@@ -192,3 +193,11 @@ def test_a_medium_that_was_not_asked_for_is_not_right():
     assert directions.score(one, it, text="", media=twice[:1]).whole
     for media in ([], twice, [render(it, "audio", TINY)]):
         assert not directions.score(one, it, text="", media=media).whole
+
+
+def test_no_system_and_numbers_out_of_range_are_one_line(tmp_path):
+    with pytest.raises(MissingFile, match="no system"):
+        evaluate(tmp_path / "none", out=tmp_path / "out")
+    with pytest.raises(InputError, match="two scenes"):
+        evaluate(tmp_path, out=tmp_path / "out", plan=trials.Plan(scenes=1))
+    assert not (tmp_path / "out").exists()

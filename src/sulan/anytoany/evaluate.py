@@ -44,8 +44,7 @@ def evaluate(
         The readers do not pass their gate at these sizes: nothing is measured.
     """
     config = dict(locals())
-    from sulan.anytoany import readers, trials
-    from sulan.anytoany.system import load  # pyrefly: ignore[missing-import]
+    from sulan.anytoany import readers
     from sulan.errors import InputError, MissingFile
     from sulan.reports import html
     from sulan.runs import outputs
@@ -55,7 +54,8 @@ def evaluate(
         raise InputError("at least two scenes, two prompts and one repeat are needed")
     if not system.is_dir():
         raise MissingFile(f"no system at {system}", hint="sulan anytoany train makes one")
-    from sulan.anytoany import findings
+    from sulan.anytoany import findings, trials
+    from sulan.anytoany.system import load  # pyrefly: ignore[missing-import]
 
     with (
         outputs.folder(out) as folder,

@@ -18,17 +18,23 @@ _QUIET = 0.15
 _HARMONIC = 0.6
 """Least share of a beep's energy in its harmonics; white noise has less than a tenth there."""
 
+_LONGEST = 0.35
+"""Most of the whole length that a beep lasts; a slot is a quarter, and what a decoder makes is blurred."""
+
 _Wave = NDArray[np.float64]
 
 
 def read(sound: Audio) -> Reading | None:
     """Return what a sound tells, or None where it is no scene."""
     samples = np.asarray(sound.samples, np.float64)
-    if len(samples) < sound.rate // 8 or not np.isfinite(samples).all() or np.abs(samples).max() < 0.02:
+    if len(samples) < sound.rate // 8 or not np.isfinite(samples).all():
+        return None
+    samples -= samples.mean()
+    if np.abs(samples).max() < 0.02:
         return None
     envelope = _smooth(np.abs(samples), round(0.006 * sound.rate))
     beeps = _runs(envelope > _QUIET * envelope.max(), gap=round(0.01 * sound.rate), least=len(samples) // 32)
-    if len(beeps) not in COUNTS:
+    if len(beeps) not in COUNTS or any(stop - start > _LONGEST * len(samples) for start, stop in beeps):
         return None
     heard = [_beep(samples[start:stop], sound.rate) for start, stop in beeps]
     if any(one is None for one in heard):
