@@ -7,6 +7,7 @@ import pytest
 
 from sulan.anytoany import captions, dataset, dialogues, drawing, scenes, sounding, world
 from sulan.anytoany.media import Audio, Image, Video
+from sulan.anytoany.messages import Text
 from sulan.anytoany.rendering import Rendering
 from sulan.errors import BrokenArtefact, InputError
 
@@ -49,6 +50,14 @@ def test_rows_say_what_their_files_hold(folder):
         assert captions.read(row.text).colour == row.scene.colour
         assert captions.read(row.captions["image"]).motion is None
     assert len(list(dataset.read(folder, split="test"))) == 7
+
+
+def test_a_conversation_comes_with_its_media(folder):
+    row = next(row for row in dataset.read(folder) if len(row.turns) == 6)
+    said = dataset.messages(folder, row)
+    assert [message.role for message in said] == ["user", "assistant"] * 3
+    made = [part for message in said for part in message.parts if not isinstance(part, Text)]
+    assert len({medium.kind for medium in made}) == 2
 
 
 def test_training_has_all_forms_and_no_kept_wording(folder):

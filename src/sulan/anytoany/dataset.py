@@ -18,6 +18,7 @@ import numpy as np
 
 from sulan.anytoany.dialogues import File, Turn, turn
 from sulan.anytoany.media import Audio, Image, Kind, Media, Video
+from sulan.anytoany.messages import Message, Text
 from sulan.anytoany.scenes import Scene
 from sulan.errors import BrokenArtefact, MissingFile
 
@@ -135,6 +136,19 @@ def load(folder: Path, file: File) -> Media:
         raise MissingFile(f"no file {path}") from error
     except (OSError, ValueError, KeyError, EOFError, wave.Error, BadZipFile) as error:
         raise BrokenArtefact(f"{path} is damaged: {error or type(error).__name__}") from error
+
+
+def messages(folder: Path, item: Item) -> tuple[Message, ...]:
+    """Return a row's conversation with its media loaded; raises as `load`."""
+    return tuple(
+        Message(
+            role=turn.role,
+            parts=tuple(
+                Text(text=part) if isinstance(part, str) else load(folder, part) for part in turn.parts
+            ),
+        )
+        for turn in item.turns
+    )
 
 
 def _decoded(path: Path, kind: Kind) -> Media:
