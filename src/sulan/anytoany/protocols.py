@@ -62,7 +62,12 @@ class Decoder(Protocol):
         """Return the clean latents that diffusion works on, [batch, ...]."""
 
     def denoising_loss(
-        self, latents: "torch.Tensor", condition: "torch.Tensor", *, noise: "torch.Tensor", steps: "torch.Tensor"
+        self,
+        latents: "torch.Tensor",
+        condition: "torch.Tensor",
+        *,
+        noise: "torch.Tensor",
+        steps: "torch.Tensor",
     ) -> "torch.Tensor":
         """Return the mean of (noise - predicted)^2 for each item [batch]; differentiable in the condition.
 
