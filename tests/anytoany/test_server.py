@@ -12,8 +12,8 @@ import pytest
 import uvicorn
 
 from sulan.anytoany.media import Image
-from sulan.anytoany.messages import Message
-from sulan.anytoany.protocols import Event, Made, Said, Settings
+from sulan.anytoany.messages import Message, Text
+from sulan.anytoany.protocols import Cancelled, Event, Made, Making, Said, Settings
 from sulan.anytoany.server import application
 
 
@@ -22,11 +22,18 @@ class Scripted:
 
     def __init__(self) -> None:
         self.loaded: list[str] = []
+        self.stopped = threading.Event()
 
     def reply(
         self, messages: Sequence[Message], *, settings: Settings, wanted: Callable[[], bool] = lambda: True
     ) -> Iterator[Event]:
         yield Said(text=" ".join(type(part).__name__ for part in messages[-1].parts))
+        if messages[-1].parts == (Text(text="slowly"),):
+            yield Making(index=0, kind="image", done=0, steps=100)
+            while wanted():
+                time.sleep(0.01)
+            self.stopped.set()
+            raise Cancelled
         for index, kind in enumerate(settings.modalities):
             self.loaded.append(kind)
             red = np.zeros((8, 8, 3), np.uint8)
@@ -37,7 +44,7 @@ class Scripted:
 @pytest.fixture
 def served() -> Iterator[tuple[Scripted, openai.OpenAI]]:
     assistant = Scripted()
-    config = uvicorn.Config(application(assistant, name="small"), port=0, log_level="error")
+    config = uvicorn.Config(application(assistant, name="small", waiting=0), port=0, log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -88,3 +95,27 @@ def test_a_url_is_refused_and_the_service_stays(served):
     with pytest.raises(openai.BadRequestError, match="not fetched"):
         client.chat.completions.create(model="small", messages=[message("http://10.0.0.1/a.png", b"")])
     assert [model.id for model in client.models.list()] == ["small"]
+
+
+def test_the_queue_is_full_until_the_client_leaves_which_cancels_the_diffusion(served):
+    assistant, client = served
+
+    def ask(text: str) -> Iterator:
+        return client.chat.completions.create(
+            model="small", messages=[{"role": "user", "content": text}], stream=True
+        )
+
+    first = ask("slowly")
+    next(iter(first))
+    with pytest.raises(openai.RateLimitError, match="queue is full"):
+        ask("hello")
+    first.close()
+    assert assistant.stopped.wait(10)
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            assert next(iter(ask("hello"))).choices[0].delta.content == "Text"
+            return
+        except openai.RateLimitError:
+            time.sleep(0.05)
+    pytest.fail("the place of a client that left is never free again")

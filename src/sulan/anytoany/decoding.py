@@ -57,7 +57,7 @@ def video(body: bytes, limits: Mapping[str, Any]) -> tuple[NDArray[np.uint8], fl
     import av
 
     frames: list[NDArray[np.uint8]] = []
-    with av.open(io.BytesIO(body)) as opened:
+    with av.open(io.BytesIO(body), "r") as opened:
         if not opened.streams.video:
             raise Refused("no pictures")
         stream = opened.streams.video[0]

@@ -13,8 +13,9 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
-from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from sulan.anytoany import files, uploads
@@ -99,7 +100,8 @@ def application(
             async with turn:
                 replies = assistant.reply(messages, settings=settings, wanted=lambda: not gone.is_set())
                 try:
-                    async for event in iterate_in_threadpool(replies):
+                    # Abandoned at once when the reader goes; the thread then sees `gone` at its next step and ends.
+                    while event := await to_thread.run_sync(next, replies, None, abandon_on_cancel=True):
                         yield await run_in_threadpool(_delta, event)
                 except Cancelled:
                     return
@@ -113,14 +115,17 @@ def application(
         if held > waiting:
             return JSONResponse({"error": {"message": "The queue is full; try again later"}}, 429)
         held += 1
+        accepted = False
         try:
             given = await request.json()
             if not isinstance(given, dict):
                 raise InputError("A request is not a JSON object")
             messages, settings = await run_in_threadpool(read, given, limits=limits)
+            accepted = True
         except (InputError, ValueError) as refused:
-            held -= 1
             return JSONResponse({"error": {"message": str(refused), "type": "invalid_request_error"}}, 400)
+        finally:
+            held -= not accepted
         head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": name}
         if given.get("stream"):
 
