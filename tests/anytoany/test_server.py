@@ -44,7 +44,12 @@ class Scripted:
 @pytest.fixture
 def served() -> Iterator[tuple[Scripted, openai.OpenAI]]:
     assistant = Scripted()
-    config = uvicorn.Config(application(assistant, name="small", waiting=0), port=0, log_level="error")
+    config = uvicorn.Config(
+        application(assistant, name="small", waiting=0),
+        port=0,
+        log_level="error",
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -100,7 +105,7 @@ def test_a_url_is_refused_and_the_service_stays(served):
 def test_the_queue_is_full_until_the_client_leaves_which_cancels_the_diffusion(served):
     assistant, client = served
 
-    def ask(text: str) -> Iterator:
+    def ask(text: str) -> openai.Stream:
         return client.chat.completions.create(
             model="small", messages=[{"role": "user", "content": text}], stream=True
         )
@@ -119,3 +124,14 @@ def test_the_queue_is_full_until_the_client_leaves_which_cancels_the_diffusion(s
         except openai.RateLimitError:
             time.sleep(0.05)
     pytest.fail("the place of a client that left is never free again")
+
+
+@pytest.mark.parametrize(
+    "body", [b"<svg/>", b"<html>", b"\x89PNG\r\n\x1a\n", bytes(4) + b"ftypisom" + bytes(90)]
+)
+def test_a_hostile_picture_is_a_bad_request(served, body):
+    _, client = served
+    address = "data:image/png;base64," + base64.b64encode(body).decode()
+    with pytest.raises(openai.BadRequestError, match="An upload"):
+        client.chat.completions.create(model="small", messages=[message(address, b"")])
+    assert [model.id for model in client.models.list()] == ["small"]

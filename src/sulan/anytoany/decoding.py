@@ -69,7 +69,7 @@ def video(body: bytes, limits: Mapping[str, Any]) -> tuple[NDArray[np.uint8], fl
                 raise Refused(f"more than {limits['frames']} frames or {limits['pixels']} pixels")
             if frame.time is not None and frame.time > limits["seconds"]:
                 raise Refused(f"longer than {limits['seconds']} seconds")
-            frames.append(frame.to_ndarray(format="rgb24"))
+            frames.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
     if not frames or len({frame.shape for frame in frames}) > 1:
         raise Refused("no frames, or frames of several sizes")
     return np.stack(frames), rate
