@@ -1,7 +1,7 @@
 """The service that clients of OpenAI's chat completions talk to.
 
-A reply's media come as `data:` addresses in `images`, `audios` and `videos` of a message or delta. Not covered:
-tools, several choices, and files that are kept for later.
+A reply's media come in `images`, `audios` and `videos` of a message or delta, each with `index` and `url`. Not
+covered: tools, several choices, keys and users; a proxy in front of it does that.
 """
 
 import asyncio
@@ -10,150 +10,250 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from sulan.anytoany import files, uploads
-from sulan.anytoany.media import KINDS
-from sulan.anytoany.messages import Message, Part, Text
-from sulan.anytoany.protocols import Assistant, Cancelled, Event, Made, Said, Settings
-from sulan.errors import InputError
+from sulan.anytoany import requests, uploads
+from sulan.anytoany.delivery import Delivery, Withheld
+from sulan.anytoany.files import TYPES, Store
+from sulan.anytoany.protocols import Assistant, Cancelled, Event, Making, Said
+from sulan.errors import InputError, SulanError
 
+BODY = 64 << 20
+"""Bytes of one request; an upload of 32 MiB has 43 in base64."""
 
-def part(given: Mapping[str, Any], *, limits: uploads.Limits) -> Part:
-    """Return one part of a request's message.
-
-    Raises
-    ------
-    InputError
-        It's of no kind that is read, or its file is refused.
-    """
-    kind = given.get("type")
-    if kind == "text" and isinstance(given.get("text"), str):
-        return Text(text=given["text"])
-    value = given.get(kind) if isinstance(kind, str) else None
-    if isinstance(value, Mapping):
-        if kind in ("image_url", "video_url") and isinstance(value.get("url"), str):
-            expected = "image" if kind == "image_url" else "video"
-            return uploads.decode(uploads.inline(value["url"]), limits=limits, kind=expected)
-        if kind == "input_audio" and isinstance(value.get("data"), str):
-            return uploads.decode(uploads.unpack(value["data"]), limits=limits, kind="audio")
-    raise InputError("A part is not text, image_url, input_audio or video_url with its value")
+LOOK = 0.1
+"""Seconds between two looks whether a client that waits for a whole reply is still there."""
 
 
-def read(request: Mapping[str, Any], *, limits: uploads.Limits) -> tuple[list[Message], Settings]:
-    """Return the conversation and the settings of a request.
+class _Stream(StreamingResponse):
+    """A streamed reply that gives its place back however it ends, also where it never begins."""
 
-    Raises
-    ------
-    InputError
-        It isn't a request for chat completions, or an upload is refused.
-    """
-    messages = []
-    turns = request.get("messages")
-    if not isinstance(turns, list) or not turns:
-        raise InputError("A request has no messages")
-    for turn in turns:
-        if not isinstance(turn, Mapping) or turn.get("role") not in ("system", "user", "assistant"):
-            raise InputError("A message's role is not system, user or assistant")
-        content = turn.get("content")
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        if not isinstance(parts, list) or not all(isinstance(given, Mapping) for given in parts):
-            raise InputError("A message's content is neither text nor a list of parts")
-        messages.append(
-            Message(role=turn["role"], parts=tuple(part(given, limits=limits) for given in parts))
-        )
-    asked = request.get("modalities", ["text"])
-    if not isinstance(asked, list) or not all(kind in ("text", *KINDS) for kind in asked):
-        raise InputError("Modalities are not a list of text, image, audio and video")
-    return messages, Settings(modalities=tuple(kind for kind in KINDS if kind in asked))
+    def __init__(self, content: AsyncIterator[str], *, leave: Callable[[], None]) -> None:
+        super().__init__(content, media_type="text/event-stream")
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
 
 
-def _delta(event: Event) -> dict[str, Any]:
-    if isinstance(event, Said):
-        return {"content": event.text}
-    if not isinstance(event, Made):
-        return {"progress": {"index": event.index, "kind": event.kind, "done": event.done, "of": event.steps}}
-    kind = event.media.kind
-    payload = base64.b64encode(files.encode(event.media)).decode()
-    return {f"{kind}s": [{"index": event.index, "url": f"data:{files.TYPES[kind]};base64,{payload}"}]}
+class _Service:
+    """Makes one reply at a time; the others wait for their turn."""
 
+    def __init__(
+        self, assistant: Assistant, *, delivery: Delivery, store: Store, waiting: int, limits: uploads.Limits
+    ) -> None:
+        self._assistant = assistant
+        self._delivery = delivery
+        self._limits = limits
+        self._turn = asyncio.Lock()
+        self._waiting = waiting
+        self.store = store
+        self.held = 0
+        self.counts: Counter[str] = Counter()
 
-def application(
-    assistant: Assistant, *, name: str, waiting: int = 8, limits: uploads.Limits = uploads.Limits()
-) -> FastAPI:
-    """Return the service; one reply is made at a time, `waiting` more requests wait and the next gets 429."""
-    service = FastAPI(title="Sulan")
-    turn = asyncio.Lock()
-    held = 0
+    def enter(self) -> bool:
+        """Take a place in the queue, if there is one."""
+        if self.held > self._waiting:
+            self.counts["refused"] += 1
+            return False
+        self.held += 1
+        return True
 
-    async def deltas(messages: list[Message], settings: Settings) -> AsyncIterator[dict[str, Any]]:
-        """Yield pieces; when the reader goes, the assistant is told between two of its steps."""
-        nonlocal held
+    def leave(self) -> None:
+        """Give the place back."""
+        self.held -= 1
+
+    async def asked(self, request: Request) -> requests.Asked:
+        """Return what a request asks.
+
+        Raises
+        ------
+        InputError
+            It's too large, not JSON, or asks for what is not given.
+        """
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY:
+                raise InputError(f"A request has more than {BODY} bytes")
+        return await run_in_threadpool(self._read, body)
+
+    def _read(self, body: bytearray) -> requests.Asked:
+        try:
+            given = json.loads(body)
+        except (ValueError, RecursionError):
+            raise InputError("A request is not JSON") from None
+        asked = requests.read(given, limits=self._limits)
+        if reason := self._delivery.checker.request(asked.messages):
+            raise InputError(f"The request is not answered: {reason}")
+        return asked
+
+    async def deltas(self, asked: requests.Asked) -> AsyncIterator[dict[str, Any]]:
+        """Yield the pieces of a reply; where the reader goes, the assistant hears it between two of its steps."""
         gone = threading.Event()
         try:
-            async with turn:
-                replies = assistant.reply(messages, settings=settings, wanted=lambda: not gone.is_set())
-                try:
-                    # Abandoned at once when the reader goes; the thread then sees `gone` at its next step and ends.
-                    while event := await to_thread.run_sync(next, replies, None, abandon_on_cancel=True):
-                        yield await run_in_threadpool(_delta, event)
-                except Cancelled:
-                    return
+            async with self._turn:
+                replies = self._assistant.reply(
+                    asked.messages, settings=asked.settings, wanted=lambda: not gone.is_set()
+                )
+                # A thread whose reader has gone is left alone: it ends at its next step.
+                while event := await to_thread.run_sync(next, replies, None, abandon_on_cancel=True):
+                    yield await run_in_threadpool(self._delta, event, linked=asked.linked)
+                self.counts["answered"] += 1
+        except Cancelled:
+            return
         finally:
             gone.set()
-            held -= 1
 
-    @service.post("/v1/chat/completions")
-    async def complete(request: Request) -> Any:
-        nonlocal held
-        if held > waiting:
-            return JSONResponse({"error": {"message": "The queue is full; try again later"}}, 429)
-        held += 1
-        accepted = False
-        try:
-            given = await request.json()
-            if not isinstance(given, dict):
-                raise InputError("A request is not a JSON object")
-            messages, settings = await run_in_threadpool(read, given, limits=limits)
-            accepted = True
-        except (InputError, ValueError) as refused:
-            return JSONResponse({"error": {"message": str(refused), "type": "invalid_request_error"}}, 400)
-        finally:
-            held -= not accepted
-        head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": name}
-        if given.get("stream"):
+    def _delta(self, event: Event, *, linked: bool) -> dict[str, Any]:
+        if isinstance(event, Said):
+            return {"content": event.text}
+        if isinstance(event, Making):
+            state = {"index": event.index, "kind": event.kind, "done": event.done, "of": event.steps}
+            return {"progress": state}
+        kind = event.media.kind
+        self.counts[kind] += 1
+        body = self._delivery.file(event.media)
+        if isinstance(body, Withheld):
+            self.counts["withheld"] += 1
+            return {"refusal": body.reason}
+        if linked:
+            url = f"/v1/files/{self.store.put(body, type=TYPES[kind])}"
+        else:
+            url = f"data:{TYPES[kind]};base64,{base64.b64encode(body).decode()}"
+        return {f"{kind}s": [{"index": event.index, "url": url}]}
 
-            async def lines() -> AsyncIterator[str]:
-                async for delta in deltas(messages, settings):
-                    choice = {"index": 0, "delta": delta, "finish_reason": None}
-                    piece = {**head, "object": "chat.completion.chunk", "choices": [choice]}
-                    yield f"data: {json.dumps(piece)}\n\n"
-                yield "data: [DONE]\n\n"
-
-            return StreamingResponse(lines(), media_type="text/event-stream")
+    async def whole(self, asked: requests.Asked) -> dict[str, Any]:
+        """Return a reply's message."""
         message: dict[str, Any] = {"role": "assistant", "content": ""}
-        async for delta in deltas(messages, settings):
+        async for delta in self.deltas(asked):
             for key, value in delta.items():
                 if key != "progress":
                     message[key] = message.get(key, type(value)()) + value
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return {**head, "object": "chat.completion", "choices": [choice]}
+        return message
 
-    @service.get("/v1/models")
+
+def _error(message: str, *, status: int, type: str) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "type": type}}, status)
+
+
+def _line(value: object) -> str:
+    return f"data: {json.dumps(value)}\n\n"
+
+
+def application(
+    assistant: Assistant,
+    *,
+    name: str,
+    delivery: Delivery,
+    store: Store | None = None,
+    waiting: int = 4,
+    limits: uploads.Limits = uploads.Limits(),
+) -> FastAPI:
+    """Return the service.
+
+    Parameters
+    ----------
+    assistant
+        Who answers.
+    name
+        What it's called in `/v1/models`.
+    delivery
+        How media are checked and marked.
+    store
+        Keeps the files of replies that ask for links.
+    waiting
+        Requests that wait while one is answered; the next gets 429. 4: each may hold 128 MiB of decoded media.
+    limits
+        What one upload may cost.
+    """
+    service = _Service(assistant, delivery=delivery, store=store or Store(), waiting=waiting, limits=limits)
+    api = FastAPI(title="Sulan anytoany")
+
+    @api.post("/v1/chat/completions")
+    async def complete(request: Request) -> Response:
+        if not service.enter():
+            return _error("The queue is full; try again later", status=429, type="rate_limit_error")
+        streams = False
+        try:
+            asked = await service.asked(request)
+            head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": name}
+            if asked.stream:
+                streams = True
+                return _Stream(_lines(service, asked, head), leave=service.leave)
+            return await _whole(service, asked, head, request)
+        except InputError as refused:
+            service.counts["invalid"] += 1
+            said = f"{refused}. {refused.hint}" if refused.hint else str(refused)
+            return _error(said, status=400, type="invalid_request_error")
+        except SulanError as failed:
+            return _error(str(failed), status=500, type="server_error")
+        finally:
+            if not streams:
+                service.leave()
+
+    @api.get("/v1/models")
     async def models() -> dict[str, Any]:
-        return {
-            "object": "list",
-            "data": [{"id": name, "object": "model", "created": 0, "owned_by": "sulan"}],
-        }
+        known = {"id": name, "object": "model", "created": 0, "owned_by": "sulan"}
+        return {"object": "list", "data": [known]}
 
-    @service.get("/healthz")
+    @api.get("/v1/files/{identifier}")
+    async def file(identifier: str) -> Response:
+        held = service.store.get(identifier)
+        if held is None:
+            return _error("There is no such file, or no more", status=404, type="not_found_error")
+        return Response(held[1], media_type=held[0], headers={"X-Content-Type-Options": "nosniff"})
+
+    @api.get("/healthz")
     async def healthy() -> dict[str, str]:
         return {"status": "ok"}
 
-    return service
+    @api.get("/metrics")
+    async def metrics() -> PlainTextResponse:
+        lines = ["# TYPE sulan_requests_held gauge", f"sulan_requests_held {service.held}"]
+        lines.append("# TYPE sulan_events_total counter")
+        lines += [f'sulan_events_total{{event="{event}"}} {n}' for event, n in sorted(service.counts.items())]
+        return PlainTextResponse("\n".join(lines) + "\n")
+
+    return api
+
+
+async def _lines(service: _Service, asked: requests.Asked, head: dict[str, Any]) -> AsyncIterator[str]:
+    def chunk(delta: dict[str, Any], *, reason: str | None = None) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return _line({**head, "object": "chat.completion.chunk", "choices": [choice]})
+
+    yield chunk({"role": "assistant", "content": ""})
+    try:
+        async for delta in service.deltas(asked):
+            yield chunk(delta)
+    except SulanError as failed:
+        yield _line({"error": {"message": str(failed), "type": "server_error"}})
+    else:
+        yield chunk({}, reason="stop")
+    yield "data: [DONE]\n\n"
+
+
+async def _whole(
+    service: _Service, asked: requests.Asked, head: dict[str, Any], request: Request
+) -> Response:
+    reply = asyncio.create_task(service.whole(asked))
+    while not reply.done():
+        await asyncio.wait({reply}, timeout=LOOK)
+        if await request.is_disconnected():
+            reply.cancel()
+            await asyncio.wait({reply})
+            return Response(status_code=499)  # nobody reads it
+    choice = {"index": 0, "message": reply.result(), "finish_reason": "stop"}
+    return JSONResponse({**head, "object": "chat.completion", "choices": [choice]})
