@@ -2,136 +2,157 @@
 
 import base64
 import io
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
+import httpx2
 import numpy as np
 import openai
+import psutil
 import pytest
-import uvicorn
 
-from sulan.anytoany.media import Image
-from sulan.anytoany.messages import Message, Text
-from sulan.anytoany.protocols import Cancelled, Event, Made, Making, Said, Settings
+pytest.importorskip("fastapi")
+pytest.importorskip("c2pa")
+pytest.importorskip("av")
+pytest.importorskip("soundfile")
+
+from PIL import Image
+
+from anytoany.hostile import HTML, SVG, clip, huge, picture, silence
+from anytoany.scripted import Scripted, serving
+from sulan.anytoany import provenance
+from sulan.anytoany.delivery import Delivery
 from sulan.anytoany.server import application
 
 
-class Scripted:
-    """Says what it was given, and makes a red picture where one is wanted."""
-
-    def __init__(self) -> None:
-        self.loaded: list[str] = []
-        self.stopped = threading.Event()
-
-    def reply(
-        self, messages: Sequence[Message], *, settings: Settings, wanted: Callable[[], bool] = lambda: True
-    ) -> Iterator[Event]:
-        yield Said(text=" ".join(type(part).__name__ for part in messages[-1].parts))
-        if messages[-1].parts == (Text(text="slowly"),):
-            yield Making(index=0, kind="image", done=0, steps=100)
-            while wanted():
-                time.sleep(0.01)
-            self.stopped.set()
-            raise Cancelled
-        for index, kind in enumerate(settings.modalities):
-            self.loaded.append(kind)
-            red = np.zeros((8, 8, 3), np.uint8)
-            red[..., 0] = 255
-            yield Made(index=index, media=Image(pixels=red))
+@pytest.fixture
+def assistant() -> Scripted:
+    return Scripted()
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Scripted, openai.OpenAI]]:
-    assistant = Scripted()
-    config = uvicorn.Config(
-        application(assistant, name="small", waiting=0),
-        port=0,
-        log_level="error",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield assistant, openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
-    server.should_exit = True
-    thread.join()
+def address(assistant) -> Iterator[str]:
+    with serving(application(assistant, name="small", delivery=Delivery(), waiting=0)) as found:
+        yield found
 
 
-def message(address: str, sound: bytes) -> dict:
-    data = base64.b64encode(sound).decode()
+@pytest.fixture
+def client(address) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=30)
+
+
+def picture_part(body: bytes) -> dict:
+    url = "data:image/png;base64," + base64.b64encode(body).decode()
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def sound_part(body: bytes) -> dict:
+    data = base64.b64encode(body).decode()
+    return {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+
+
+def video_part(body: bytes) -> dict:
     return {
-        "role": "user",
-        "content": [
-            {"type": "text", "text": "draw it"},
-            {"type": "image_url", "image_url": {"url": address}},
-            {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}},
-        ],
+        "type": "video_url",
+        "video_url": {"url": "data:video/mp4;base64," + base64.b64encode(body).decode()},
     }
 
 
-def test_text_and_image_stream_from_image_and_audio_and_no_audio_is_made(served):
-    soundfile = pytest.importorskip("soundfile")
-    pictures = pytest.importorskip("PIL.Image")
-    assistant, client = served
-    picture, sound = io.BytesIO(), io.BytesIO()
-    pictures.new("RGB", (4, 4)).save(picture, "PNG")
-    soundfile.write(sound, np.zeros(100), 8000, format="WAV")
-    address = "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
-    chunks = client.chat.completions.create(
-        model="small",
-        messages=[message(address, sound.getvalue())],
-        stream=True,
-        extra_body={"modalities": ["text", "image"]},
-    )
+def ask(client: openai.OpenAI, *parts: dict, stream: bool = False, **extra: object):
+    messages: list = [{"role": "user", "content": list(parts)}]
+    return client.chat.completions.create(model="small", messages=messages, stream=stream, extra_body=extra)
+
+
+TEXT = {"type": "text", "text": "draw what you hear"}
+RED = picture(np.full((4, 4, 3), (255, 0, 0), np.uint8))
+
+
+def test_text_and_a_marked_picture_stream_from_a_message_with_image_and_audio(client, assistant):
+    parts = [TEXT, picture_part(RED), sound_part(silence(1))]
+    chunks = list(ask(client, *parts, stream=True, modalities=["text", "image"], steps=3, seed=7))
     deltas = [chunk.choices[0].delta for chunk in chunks]
-    assert deltas[0].content == "Text Image Audio"
-    made = deltas[1].model_extra["images"][0]["url"]
-    shown = pictures.open(io.BytesIO(base64.b64decode(made.partition(",")[2])))
-    assert shown.getpixel((0, 0)) == (255, 0, 0)
-    assert assistant.loaded == ["image"]
+    assert "".join(delta.content or "" for delta in deltas) == "I got Text Image Audio"
+    assert deltas[-2].model_extra["images"][0]["index"] == 0
+    body = base64.b64decode(deltas[-2].model_extra["images"][0]["url"].partition(",")[2])
+    assert Image.open(io.BytesIO(body)).getpixel((0, 0)) == (255, 0, 0)
+    mark = provenance.read(body, type="image/png")
+    assert mark and mark["state"] == "Valid"
+    assert mark["actions"][0]["digitalSourceType"].endswith("trainedAlgorithmicMedia")
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert assistant.loaded == ["image"]  # nothing that makes sounds was ever touched
+    assert (assistant.asked[0].steps, assistant.asked[0].seed) == (3, 7)
 
 
-def test_a_url_is_refused_and_the_service_stays(served):
-    _, client = served
-    with pytest.raises(openai.BadRequestError, match="not fetched"):
-        client.chat.completions.create(model="small", messages=[message("http://10.0.0.1/a.png", b"")])
-    assert [model.id for model in client.models.list()] == ["small"]
+def test_a_whole_reply_links_its_files_and_a_foreign_name_finds_none(client, address):
+    reply = ask(client, TEXT, video_part(clip()), modalities=["text", "audio", "video"], media="link")
+    message = reply.choices[0].message
+    assert message.content == "I got Text Video"
+    sound = httpx2.get(address + message.model_extra["audios"][0]["url"])
+    film = httpx2.get(address + message.model_extra["videos"][0]["url"])
+    assert (sound.headers["content-type"], sound.content[:4]) == ("audio/wav", b"RIFF")
+    assert (film.headers["content-type"], film.content[4:8]) == ("video/mp4", b"ftyp")
+    assert httpx2.get(f"{address}/v1/files/..%2F..%2Fx").status_code == 404
 
 
-def test_the_queue_is_full_until_the_client_leaves_which_cancels_the_diffusion(served):
-    assistant, client = served
-
-    def ask(text: str) -> openai.Stream:
-        return client.chat.completions.create(
-            model="small", messages=[{"role": "user", "content": text}], stream=True
-        )
-
-    first = ask("slowly")
-    next(iter(first))
-    with pytest.raises(openai.RateLimitError, match="queue is full"):
-        ask("hello")
-    first.close()
-    assert assistant.stopped.wait(10)
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        try:
-            assert next(iter(ask("hello"))).choices[0].delta.content == "Text"
-            return
-        except openai.RateLimitError:
-            time.sleep(0.05)
-    pytest.fail("the place of a client that left is never free again")
+def test_hostile_uploads_are_bad_requests_and_the_server_stays_healthy(client, address):
+    hostile = [
+        (picture_part(huge()), "30000 x 30000"),
+        (sound_part(silence(3600)), "longer than 60"),
+        (video_part(clip()[:200]), "cannot be read"),
+        (picture_part(HTML), "no format"),
+        (picture_part(SVG), "no format"),
+        ({"type": "image_url", "image_url": {"url": "http://169.254.169.254/x.png"}}, "not fetched"),
+        ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "not fetched"),
+        ({"type": "image_url", "image_url": {"url": "../../x"}}, "not fetched"),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,%%"}}, "not base64"),
+        ({"type": "file", "file": {"file_id": "../../x"}}, "not text"),
+    ]
+    ask(client, TEXT, picture_part(RED))  # everything is loaded
+    before = psutil.Process().memory_info().rss
+    for part, reason in hostile:
+        with pytest.raises(openai.BadRequestError, match=reason):
+            ask(client, TEXT, part)
+    assert psutil.Process().memory_info().rss - before < 300 << 20
+    assert httpx2.get(f"{address}/healthz").json() == {"status": "ok"}
+    metrics = httpx2.get(f"{address}/metrics").text
+    assert f'sulan_events_total{{event="invalid"}} {len(hostile)}' in metrics
+    assert "sulan_requests_held 0" in metrics
 
 
 @pytest.mark.parametrize(
-    "body", [b"<svg/>", b"<html>", b"\x89PNG\r\n\x1a\n", bytes(4) + b"ftypisom" + bytes(90)]
+    "body",
+    [b"{", b"[]", b'{"messages": [{"role": "tool", "content": ""}]}', b'{"messages": [{"role": "user"}]}'],
 )
-def test_a_hostile_picture_is_a_bad_request(served, body):
-    _, client = served
-    address = "data:image/png;base64," + base64.b64encode(body).decode()
-    with pytest.raises(openai.BadRequestError, match="An upload"):
-        client.chat.completions.create(model="small", messages=[message(address, b"")])
-    assert [model.id for model in client.models.list()] == ["small"]
+def test_what_is_no_request_is_told(address, body):
+    answer = httpx2.post(f"{address}/v1/chat/completions", content=body)
+    assert answer.status_code == 400 and answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("extra", [{"steps": 10_000}, {"modalities": ["smell"]}, {"guidance": "much"}])
+def test_too_much_is_refused(client, extra):
+    with pytest.raises(openai.BadRequestError):
+        ask(client, TEXT, **extra)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_queue_is_full_until_a_client_leaves_which_cancels_its_diffusion(
+    client, address, assistant, streamed
+):
+    slow = {"type": "text", "text": "slowly"}
+    if streamed:
+        first = ask(client, slow, stream=True)
+        for chunk in first:
+            if "progress" in (chunk.choices[0].delta.model_extra or {}):
+                break
+        with pytest.raises(openai.RateLimitError, match="queue is full"):
+            ask(client, TEXT)
+        first.close()
+    else:
+        with pytest.raises(openai.APITimeoutError):
+            ask(client.with_options(timeout=1), slow)
+    assert assistant.stopped.wait(10)
+    until = time.monotonic() + 10
+    while "sulan_requests_held 0" not in httpx2.get(f"{address}/metrics").text:
+        assert time.monotonic() < until, "the place of a client that left is never free again"
+        time.sleep(0.05)
+    assert ask(client, TEXT).choices[0].message.content == "I got Text"

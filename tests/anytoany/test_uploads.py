@@ -2,56 +2,19 @@
 
 import base64
 import io
-import struct
-import zlib
 
 import numpy as np
 import psutil
 import pytest
 
+from anytoany.hostile import HTML, SVG, clip, huge, picture, silence
 from sulan.anytoany import uploads
 from sulan.anytoany.media import Audio, Image, Video
 from sulan.errors import InputError
 
-av = pytest.importorskip("av")
-soundfile = pytest.importorskip("soundfile")
-pillow = pytest.importorskip("PIL.Image")
-
-
-def picture(array: np.ndarray, form: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    pillow.fromarray(array).save(file, form, **options)
-    return file.getvalue()
-
-
-def clip() -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as opened:
-        stream = opened.add_stream("mpeg4", rate=8)
-        stream.width = stream.height = 32
-        for level in range(0, 250, 10):
-            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), level, np.uint8), format="rgb24")
-            opened.mux(stream.encode(frame))
-        opened.mux(stream.encode(None))
-    return file.getvalue()
-
-
-def huge() -> bytes:
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", 13)
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + bytes(4)
-        + b"IDAT"
-    )
-
-
-def silence(seconds: int) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, np.zeros(seconds * 8000, np.float32), 8000, format="FLAC")
-    return file.getvalue()
+pytest.importorskip("av")
+pytest.importorskip("soundfile")
+Picture = pytest.importorskip("PIL.Image")
 
 
 @pytest.mark.parametrize(
@@ -60,8 +23,8 @@ def silence(seconds: int) -> bytes:
         (huge, "30000 x 30000"),
         (lambda: silence(3600), "longer than 60"),
         (lambda: clip()[:200], "video"),
-        (lambda: b"<html><script>1</script></html>", "no format"),
-        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no format"),
+        (lambda: HTML, "no format"),
+        (lambda: SVG, "no format"),
         (lambda: b"%PDF-1.7", "no format"),
     ],
 )
@@ -95,3 +58,40 @@ def test_sound_and_clip_come_back():
     assert isinstance(sound, Audio) and sound.rate == 8000 and len(sound.samples) == 8000
     film = uploads.decode(clip())
     assert isinstance(film, Video) and film.frames.shape == (25, 32, 32, 3) and film.rate == 8
+
+
+def test_a_photograph_stands_upright_and_print_colours_are_screen_colours():
+    sideways = Picture.new("RGB", (4, 2), "blue")
+    sideways.getexif()[0x0112] = 6  # turn by 90 degrees
+    file = io.BytesIO()
+    sideways.save(file, "JPEG", exif=sideways.getexif())
+    upright = uploads.decode(file.getvalue())
+    assert isinstance(upright, Image) and upright.pixels.shape == (4, 2, 3)
+    file = io.BytesIO()
+    Picture.new("CMYK", (2, 2), (0, 255, 255, 0)).save(file, "JPEG")
+    printed = uploads.decode(file.getvalue())
+    assert isinstance(printed, Image) and printed.pixels[0, 0, 0] > 240 and printed.pixels[0, 0, 1] < 20
+
+
+def test_of_an_animation_the_first_frame_is_read():
+    file = io.BytesIO()
+    frames = [Picture.new("RGB", (3, 3), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    first = uploads.decode(file.getvalue())
+    assert isinstance(first, Image) and tuple(first.pixels[0, 0]) == (255, 0, 0)
+
+
+def test_channels_are_averaged_and_what_is_no_number_is_silent():
+    soundfile = pytest.importorskip("soundfile")
+    file = io.BytesIO()
+    six = np.tile(np.array([0.6, 0, 0, 0, 0, 0], np.float32), (50, 1))
+    six[0] = np.nan
+    soundfile.write(file, six, 8000, format="WAV", subtype="FLOAT")
+    sound = uploads.decode(file.getvalue())
+    assert isinstance(sound, Audio) and sound.samples[0] == 0
+    np.testing.assert_allclose(sound.samples[1:], 0.1, rtol=1e-6)
+
+
+def test_what_eats_processor_time_or_memory_is_stopped():
+    with pytest.raises(InputError, match="within its limits"):
+        uploads.decode(picture(np.zeros((2, 2, 3), np.uint8)), limits=uploads.Limits(memory=20 << 20))
