@@ -9,11 +9,12 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from sulan.anytoany.media import Audio, Image, Kind, Media, Video
-from sulan.errors import InputError
+from sulan.errors import InputError, MissingFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,24 @@ def inline(address: str) -> bytes:
     if not head.startswith("data:") or not head.endswith(";base64") or not comma:
         raise InputError("An address is not fetched", hint="Send the file itself as data:TYPE;base64,...")
     return unpack(payload)
+
+
+def body(path: Path, *, limits: Limits) -> bytes:
+    """Return a file's bytes.
+
+    Raises
+    ------
+    MissingFile
+        There is no such file.
+    InputError
+        It's too large to be read.
+    """
+    if not path.is_file():
+        raise MissingFile(f"There is no file {path}")
+    size = path.stat().st_size
+    if size > limits.size:
+        raise InputError(f"{path.name} has {size} bytes", hint=f"At most {limits.size} are read.")
+    return path.read_bytes()
 
 
 def unpack(payload: str) -> bytes:
