@@ -16,6 +16,7 @@ pytest.importorskip("c2pa")
 pytest.importorskip("av")
 pytest.importorskip("soundfile")
 
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from PIL import Image
 
 from anytoany.hostile import HTML, SVG, clip, huge, picture, silence
@@ -58,9 +59,14 @@ def video_part(body: bytes) -> dict:
     }
 
 
-def ask(client: openai.OpenAI, *parts: dict, stream: bool = False, **extra: object):
+def ask(client: openai.OpenAI, *parts: dict, **extra: object) -> ChatCompletion:
     messages: list = [{"role": "user", "content": list(parts)}]
-    return client.chat.completions.create(model="small", messages=messages, stream=stream, extra_body=extra)
+    return client.chat.completions.create(model="small", messages=messages, extra_body=extra)
+
+
+def streamed(client: openai.OpenAI, *parts: dict, **extra: object) -> openai.Stream[ChatCompletionChunk]:
+    messages: list = [{"role": "user", "content": list(parts)}]
+    return client.chat.completions.create(model="small", messages=messages, stream=True, extra_body=extra)
 
 
 TEXT = {"type": "text", "text": "draw what you hear"}
@@ -69,7 +75,7 @@ RED = picture(np.full((4, 4, 3), (255, 0, 0), np.uint8))
 
 def test_text_and_a_marked_picture_stream_from_a_message_with_image_and_audio(client, assistant):
     parts = [TEXT, picture_part(RED), sound_part(silence(1))]
-    chunks = list(ask(client, *parts, stream=True, modalities=["text", "image"], steps=3, seed=7))
+    chunks = list(streamed(client, *parts, modalities=["text", "image"], steps=3, seed=7))
     deltas = [chunk.choices[0].delta for chunk in chunks]
     assert "".join(delta.content or "" for delta in deltas) == "I got Text Image Audio"
     assert deltas[-2].model_extra["images"][0]["index"] == 0
@@ -134,13 +140,13 @@ def test_too_much_is_refused(client, extra):
         ask(client, TEXT, **extra)
 
 
-@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("streaming", [True, False])
 def test_the_queue_is_full_until_a_client_leaves_which_cancels_its_diffusion(
-    client, address, assistant, streamed
+    client, address, assistant, streaming
 ):
     slow = {"type": "text", "text": "slowly"}
-    if streamed:
-        first = ask(client, slow, stream=True)
+    if streaming:
+        first = streamed(client, slow)
         for chunk in first:
             if "progress" in (chunk.choices[0].delta.model_extra or {}):
                 break

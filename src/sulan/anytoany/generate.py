@@ -30,8 +30,8 @@ def generate(
     prompts
         Texts: a corpus, JSON Lines, CSV, Parquet or text files.
     out
-        Folder for the replies: `replies.jsonl` with `id`, `text`, `media` and `withheld`, and the media beside it. Written
-        aside, renamed when whole.
+        Folder for the replies: `replies.jsonl` with `id`, `text`, `media` and `withheld`, and the media beside it.
+        Written aside, renamed when whole.
     text
         Column of the prompts.
     modalities
