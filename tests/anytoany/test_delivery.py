@@ -4,11 +4,6 @@ import logging
 
 import numpy as np
 import pytest
-
-pytest.importorskip("c2pa")
-pytest.importorskip("av")
-pytest.importorskip("soundfile")
-
 from hypothesis import given
 from hypothesis import strategies as st
 

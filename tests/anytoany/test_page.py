@@ -4,15 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("gradio")
-pytest.importorskip("c2pa")
-pytest.importorskip("av")
-pytest.importorskip("soundfile")
-playwright = pytest.importorskip("playwright.sync_api")
-
 import numpy as np
+import pytest
+from playwright import sync_api as playwright
 
 from anytoany.hostile import HTML, picture, silence
 from anytoany.scripted import Scripted, serving

@@ -10,12 +10,6 @@ import numpy as np
 import openai
 import psutil
 import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("c2pa")
-pytest.importorskip("av")
-pytest.importorskip("soundfile")
-
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from PIL import Image
 

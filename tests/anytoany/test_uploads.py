@@ -6,15 +6,13 @@ import io
 import numpy as np
 import psutil
 import pytest
+import soundfile
+from PIL import Image as Picture
 
 from anytoany.hostile import HTML, SVG, clip, huge, picture, silence
 from sulan.anytoany import uploads
 from sulan.anytoany.media import Audio, Image, Video
 from sulan.errors import InputError
-
-pytest.importorskip("av")
-pytest.importorskip("soundfile")
-Picture = pytest.importorskip("PIL.Image")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +80,6 @@ def test_of_an_animation_the_first_frame_is_read():
 
 
 def test_channels_are_averaged_and_what_is_no_number_is_silent():
-    soundfile = pytest.importorskip("soundfile")
     file = io.BytesIO()
     six = np.tile(np.array([0.6, 0, 0, 0, 0, 0], np.float32), (50, 1))
     six[0] = np.nan

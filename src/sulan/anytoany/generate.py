@@ -67,8 +67,6 @@ def generate(
 
     from sulan.anytoany import serving, speaking
     from sulan.anytoany.protocols import Settings
-    from sulan.documents.reader import read
-    from sulan.errors import InputError
     from sulan.runs import outputs, seeds
     from sulan.runs.record import record
 
@@ -79,18 +77,18 @@ def generate(
     ):
         assistant = serving.assistant(system)
         delivery = serving.delivery(provenance=provenance, safety=safety)
-        for number, document in enumerate(read([prompts], text=text)):
+        for number, (name, prompt) in enumerate(speaking.prompts(prompts, column=text)):
             settings = Settings(
                 modalities=modalities,
                 tokens=tokens,
                 temperature=temperature,
                 steps=steps,
                 guidance=guidance,
-                seed=seeds.key(seed, document.id) % 2**31,
+                seed=seeds.key(seed, name) % 2**31,
             )
             answer = speaking.reply(
                 assistant,
-                [speaking.turn(document.text)],
+                [speaking.turn(prompt)],
                 settings=settings,
                 delivery=delivery,
                 folder=folder,
@@ -98,10 +96,8 @@ def generate(
             )
             made.update(path.stem.rpartition("-")[2] for path in answer.paths)
             withheld += len(answer.withheld)
-            line = {"id": document.id, "text": answer.text, "media": [path.name for path in answer.paths]}
+            line = {"id": name, "text": answer.text, "media": [path.name for path in answer.paths]}
             lines.append(json.dumps({**line, "withheld": answer.withheld}, ensure_ascii=False))
-        if not lines:
-            raise InputError(f"There are no prompts in {prompts}")
         outputs.write_text(folder / "replies.jsonl", "\n".join(lines) + "\n")
         run.metric("prompts", len(lines), scale=f"{prompts.name} with {system.name}")
     return Report(

@@ -20,7 +20,7 @@ def assistant(system: Path) -> Assistant:
     MissingFile
         There is no such folder.
     """
-    from sulan.anytoany.system import load
+    from sulan.anytoany.system import load  # pyrefly: ignore[missing-import]
 
     if not system.is_dir():
         raise MissingFile(f"There is no system at {system}", hint="sulan anytoany train CONFIG makes one.")

@@ -1,5 +1,6 @@
 """One reply, gathered: its text, and its media as files in a folder."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from sulan.anytoany.delivery import Delivery, Withheld
 from sulan.anytoany.files import ENDINGS
 from sulan.anytoany.messages import Message, Part, Text
 from sulan.anytoany.protocols import Assistant, Made, Said, Settings
-from sulan.errors import InputError
+from sulan.documents import convert, reader, schema
+from sulan.errors import InputError, MissingFile
 from sulan.runs.progress import progress
 
 
@@ -51,6 +53,42 @@ def turn(
     for path in video:
         parts.append(uploads.decode(uploads.body(path, limits=limits), limits=limits, kind="video"))
     return Message(role="user", parts=tuple(parts))
+
+
+def prompts(data: Path, *, column: str) -> list[tuple[str, str]]:
+    """Return identifier and text of each prompt.
+
+    Parameters
+    ----------
+    data
+        A corpus, JSON Lines, CSV, Parquet or text files.
+    column
+        Of the texts.
+
+    Raises
+    ------
+    MissingFile, MissingColumn, InputError
+        There are none.
+    """
+    if not data.exists():
+        raise MissingFile(f"no prompts at {data}", hint="a corpus, JSON Lines, CSV, Parquet or text")
+    if data.is_dir() and any(schema.PART.fullmatch(each.name) for each in data.iterdir()):
+        found = _rows(data, column)
+    else:
+        with tempfile.TemporaryDirectory(prefix="sulan-") as scratch:
+            renamed = {"text": column} if column != "text" else None
+            convert.convert(data, Path(scratch), columns=renamed)
+            found = _rows(Path(scratch), "text")
+    if not found:
+        raise InputError(f"There are no prompts in {data}")
+    return found
+
+
+def _rows(corpus: Path, column: str) -> list[tuple[str, str]]:
+    schema.require(reader.schema(corpus), ["id", column], where=corpus)
+    table = reader.columns(corpus, ["id", column])
+    names, texts = (table.column(name).to_pylist() for name in ("id", column))
+    return [(name, text or "") for name, text in zip(names, texts, strict=True)]
 
 
 def reply(
