@@ -12,6 +12,7 @@ import psutil
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from PIL import Image
+from pydantic import BaseModel
 
 from anytoany.hostile import HTML, SVG, clip, huge, picture, silence
 from anytoany.scripted import Scripted, serving
@@ -63,6 +64,11 @@ def streamed(client: openai.OpenAI, *parts: dict, **extra: object) -> openai.Str
     return client.chat.completions.create(model="small", messages=messages, stream=True, extra_body=extra)
 
 
+def media(said: BaseModel, kind: str) -> dict:
+    """Return the first medium of a message or delta; the client keeps what it does not know as extra."""
+    return (said.model_extra or {})[kind][0]
+
+
 TEXT = {"type": "text", "text": "draw what you hear"}
 RED = picture(np.full((4, 4, 3), (255, 0, 0), np.uint8))
 
@@ -72,8 +78,8 @@ def test_text_and_a_marked_picture_stream_from_a_message_with_image_and_audio(cl
     chunks = list(streamed(client, *parts, modalities=["text", "image"], steps=3, seed=7))
     deltas = [chunk.choices[0].delta for chunk in chunks]
     assert "".join(delta.content or "" for delta in deltas) == "I got Text Image Audio"
-    assert deltas[-2].model_extra["images"][0]["index"] == 0
-    body = base64.b64decode(deltas[-2].model_extra["images"][0]["url"].partition(",")[2])
+    assert media(deltas[-2], "images")["index"] == 0
+    body = base64.b64decode(media(deltas[-2], "images")["url"].partition(",")[2])
     assert Image.open(io.BytesIO(body)).getpixel((0, 0)) == (255, 0, 0)
     mark = provenance.read(body, type="image/png")
     assert mark and mark["state"] == "Valid"
@@ -87,8 +93,8 @@ def test_a_whole_reply_links_its_files_and_a_foreign_name_finds_none(client, add
     reply = ask(client, TEXT, video_part(clip()), modalities=["text", "audio", "video"], media="link")
     message = reply.choices[0].message
     assert message.content == "I got Text Video"
-    sound = httpx2.get(address + message.model_extra["audios"][0]["url"])
-    film = httpx2.get(address + message.model_extra["videos"][0]["url"])
+    sound = httpx2.get(address + media(message, "audios")["url"])
+    film = httpx2.get(address + media(message, "videos")["url"])
     assert (sound.headers["content-type"], sound.content[:4]) == ("audio/wav", b"RIFF")
     assert (film.headers["content-type"], film.content[4:8]) == ("video/mp4", b"ftyp")
     assert httpx2.get(f"{address}/v1/files/..%2F..%2Fx").status_code == 404

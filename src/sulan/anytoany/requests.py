@@ -14,6 +14,9 @@ TOKENS = 4096
 STEPS = 200
 """The most that one request may cost the server, in tokens of text and in diffusion steps of a medium."""
 
+UPLOADS = 16
+"""Files of one request; each is decoded by a process of its own."""
+
 DECODED = 128 << 20
 """Bytes of one request's media as arrays."""
 
@@ -57,13 +60,16 @@ def read(given: object, *, limits: uploads.Limits) -> Asked:
     """
     if not isinstance(given, Mapping) or not isinstance(given.get("messages"), list) or not given["messages"]:
         raise InputError("A request has no messages")
-    messages, size = [], 0
+    messages, size, files = [], 0, 0
     for turn in given["messages"]:
         if not isinstance(turn, Mapping) or turn.get("role") not in ("system", "user", "assistant"):
             raise InputError("A message's role is not system, user or assistant")
         content = turn.get("content")
         parts: list[Part] = []
         for piece in [{"type": "text", "text": content}] if isinstance(content, str) else _pieces(content):
+            files += piece.get("type") != "text"
+            if files > UPLOADS:
+                raise InputError(f"A request has more than {UPLOADS} files")
             parts.append(_part(piece, limits=limits))
             size += _size(parts[-1])
             if size > DECODED:

@@ -11,10 +11,11 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -36,14 +37,17 @@ LOOK = 0.1
 class _Stream(StreamingResponse):
     """A streamed reply that gives its place back however it ends, also where it never begins."""
 
-    def __init__(self, content: AsyncIterator[str], *, leave: Callable[[], None]) -> None:
+    def __init__(self, content: AsyncGenerator[str], *, leave: Callable[[], None]) -> None:
         super().__init__(content, media_type="text/event-stream")
+        self._content = content
         self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
+            with CancelScope(shield=True):
+                await self._content.aclose()
             self._leave()
 
 
@@ -99,7 +103,7 @@ class _Service:
             raise InputError(f"The request is not answered: {reason}")
         return asked
 
-    async def deltas(self, asked: requests.Asked) -> AsyncIterator[dict[str, Any]]:
+    async def deltas(self, asked: requests.Asked) -> AsyncGenerator[dict[str, Any]]:
         """Yield the pieces of a reply; where the reader goes, the assistant hears it between two of its steps."""
         gone = threading.Event()
         try:
@@ -107,8 +111,7 @@ class _Service:
                 replies = self._assistant.reply(
                     asked.messages, settings=asked.settings, wanted=lambda: not gone.is_set()
                 )
-                # A thread whose reader has gone is left alone: it ends at its next step.
-                while event := await to_thread.run_sync(next, replies, None, abandon_on_cancel=True):
+                while event := await _next(replies, gone):
                     yield await run_in_threadpool(self._delta, event, linked=asked.linked)
                 self.counts["answered"] += 1
         except Cancelled:
@@ -142,6 +145,18 @@ class _Service:
                 if key != "progress":
                     message[key] = message.get(key, type(value)()) + value
         return message
+
+
+async def _next(replies: Iterator[Event], gone: threading.Event) -> Event | None:
+    """Return the next event; one who leaves meanwhile waits for the step to end, so that replies never overlap."""
+    step = asyncio.create_task(to_thread.run_sync(next, replies, None))
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        gone.set()
+        with CancelScope(shield=True):
+            await asyncio.wait({step})
+        raise
 
 
 def _error(message: str, *, status: int, type: str) -> JSONResponse:
@@ -229,15 +244,16 @@ def application(
     return api
 
 
-async def _lines(service: _Service, asked: requests.Asked, head: dict[str, Any]) -> AsyncIterator[str]:
+async def _lines(service: _Service, asked: requests.Asked, head: dict[str, Any]) -> AsyncGenerator[str]:
     def chunk(delta: dict[str, Any], *, reason: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         return _line({**head, "object": "chat.completion.chunk", "choices": [choice]})
 
     yield chunk({"role": "assistant", "content": ""})
     try:
-        async for delta in service.deltas(asked):
-            yield chunk(delta)
+        async with aclosing(service.deltas(asked)) as deltas:
+            async for delta in deltas:
+                yield chunk(delta)
     except SulanError as failed:
         yield _line({"error": {"message": str(failed), "type": "server_error"}})
     else:
