@@ -28,11 +28,12 @@ def test_a_browser_uploads_reads_sees_progress_cancels_and_is_told_of_a_bad_file
     api = mounted(assistant, name="small", delivery=Delivery(), folder=made)
     with serving(api) as address, playwright.sync_playwright() as started:
         browser = started.chromium.launch(
-            executable_path=PROGRAM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=PROGRAM, args=["--headless", "--no-sandbox", "--disable-dev-shm-usage"]
         )
         page = browser.new_page()
         foreign: list[str] = []
         page.on("request", lambda asked: foreign.append(asked.url))
+        playwright.expect.set_options(timeout=20_000)
         page.goto(address)
         box = page.locator("textarea").first
 
@@ -48,7 +49,7 @@ def test_a_browser_uploads_reads_sees_progress_cancels_and_is_told_of_a_bad_file
         playwright.expect(page.locator(".bot img")).to_have_count(1)
         say("slowly")
         playwright.expect(page.get_by_text("Making image: step 0 of 100")).to_be_visible()
-        page.locator(".stop-button").click()
+        page.locator(".stop-button").first.click()
         assert assistant.stopped.wait(10)
         say("what is this", "page.png")
         playwright.expect(page.get_by_text("in no format that is read").first).to_be_visible()

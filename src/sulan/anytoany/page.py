@@ -3,18 +3,21 @@
 Not covered: several users at a time; one reply is made at a time and Gradio queues the rest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import gradio
+from anyio import to_thread
 from fastapi import FastAPI
 
 from sulan.anytoany import files, uploads
 from sulan.anytoany.delivery import Delivery, Withheld
-from sulan.anytoany.media import KINDS, Kind
+from sulan.anytoany.following import follow
+from sulan.anytoany.media import KINDS, Kind, Media
 from sulan.anytoany.messages import Message, Part, Text
-from sulan.anytoany.protocols import Assistant, Cancelled, Made, Making, Said, Settings
+from sulan.anytoany.protocols import Assistant, Making, Said, Settings
 from sulan.errors import SulanError
 
 
@@ -42,49 +45,56 @@ def page(
         What one upload may cost.
     """
 
-    def answer(
+    def read(message: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> list[Message]:
+        return [*conversation(history, limits=limits), _turn(message, limits=limits)]
+
+    def show(media: Media) -> dict[str, Any]:
+        body = delivery.file(media)
+        if isinstance(body, Withheld):
+            return _said(body.reason)
+        path = folder / files.name(media)
+        path.write_bytes(body)
+        return {"role": "assistant", "content": {"path": str(path)}}
+
+    async def answer(
         message: Mapping[str, Any],
         history: Sequence[Mapping[str, Any]],
         modalities: list[Kind],
         steps: int,
         guidance: float,
         seed: int,
-    ) -> Iterator[list[dict[str, Any]]]:
+    ) -> AsyncGenerator[list[dict[str, Any]]]:
         settings = Settings(
             modalities=tuple(kind for kind in KINDS if kind in modalities),
             steps=int(steps),
             guidance=guidance,
             seed=int(seed),
         )
-        listening = True
         text = ""
         shown: list[dict[str, Any]] = []
         try:
-            turns = [*conversation(history, limits=limits), _turn(message, limits=limits)]
+            turns = await to_thread.run_sync(read, message, history)
             if reason := delivery.checker.request(turns):
                 yield [_said(f"The request is not answered: {reason}")]
                 return
-            for event in assistant.reply(turns, settings=settings, wanted=lambda: listening):
-                progress: list[dict[str, Any]] = []
-                if isinstance(event, Said):
-                    text += event.text
-                elif isinstance(event, Making):
-                    progress = [_said(f"Making {event.kind}: step {event.done} of {event.steps}")]
-                elif isinstance(event, Made):
-                    shown.append(_shown(event, delivery=delivery, folder=folder))
-                yield [_said(text), *shown, *progress]
-        except Cancelled:
-            return
+            async with aclosing(follow(assistant, turns, settings=settings)) as events:
+                async for event in events:
+                    progress: list[dict[str, Any]] = []
+                    if isinstance(event, Said):
+                        text += event.text
+                    elif isinstance(event, Making):
+                        progress = [_said(f"Making {event.kind}: step {event.done} of {event.steps}")]
+                    else:
+                        shown.append(await to_thread.run_sync(show, event.media))
+                    yield [_said(text), *shown, *progress]
         except SulanError as refused:
-            raise gradio.Error(f"{refused} {refused.hint}".strip()) from refused
-        finally:
-            listening = False  # who stops or leaves ends the generator here; the assistant hears of it
+            raise gradio.Error(f"{refused}. {refused.hint}".strip()) from refused
 
     return gradio.ChatInterface(
         answer,
         multimodal=True,
         textbox=gradio.MultimodalTextbox(
-            file_count="multiple", file_types=["image", "audio", "video"], label="Message"
+            file_count="multiple", file_types=["image", "audio", "video"], label="Message", stop_btn=True
         ),
         additional_inputs=[
             gradio.CheckboxGroup(list(KINDS), value=list(KINDS), label="May be made"),
@@ -134,15 +144,6 @@ def _said(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
 
 
-def _shown(event: Made, *, delivery: Delivery, folder: Path) -> dict[str, Any]:
-    body = delivery.file(event.media)
-    if isinstance(body, Withheld):
-        return _said(body.reason)
-    path = folder / files.name(event.media)
-    path.write_bytes(body)
-    return {"role": "assistant", "content": {"path": str(path)}}
-
-
 def mounted(assistant: Assistant, *, name: str, delivery: Delivery, folder: Path) -> FastAPI:
     """Return an application that shows the page at `/`, and lets Gradio take no larger upload than is read."""
     limits = uploads.Limits()
@@ -153,5 +154,6 @@ def mounted(assistant: Assistant, *, name: str, delivery: Delivery, folder: Path
         path="/",
         allowed_paths=[str(folder)],
         max_file_size=limits.size,
+        footer_links=[],
         theme=gradio.themes.Base(font="sans-serif", font_mono="monospace"),  # no font is fetched
     )

@@ -7,15 +7,14 @@ covered: tools, several choices, keys and users; a proxy in front of it does tha
 import asyncio
 import base64
 import json
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
@@ -24,7 +23,8 @@ from starlette.types import Receive, Scope, Send
 from sulan.anytoany import requests, uploads
 from sulan.anytoany.delivery import Delivery, Withheld
 from sulan.anytoany.files import TYPES, Store
-from sulan.anytoany.protocols import Assistant, Cancelled, Event, Making, Said
+from sulan.anytoany.following import follow
+from sulan.anytoany.protocols import Assistant, Event, Making, Said
 from sulan.errors import InputError, SulanError
 
 BODY = 64 << 20
@@ -105,19 +105,13 @@ class _Service:
 
     async def deltas(self, asked: requests.Asked) -> AsyncGenerator[dict[str, Any]]:
         """Yield the pieces of a reply; where the reader goes, the assistant hears it between two of its steps."""
-        gone = threading.Event()
-        try:
-            async with self._turn:
-                replies = self._assistant.reply(
-                    asked.messages, settings=asked.settings, wanted=lambda: not gone.is_set()
-                )
-                while event := await _next(replies, gone):
-                    yield await run_in_threadpool(self._delta, event, linked=asked.linked)
-                self.counts["answered"] += 1
-        except Cancelled:
-            return
-        finally:
-            gone.set()
+        async with (
+            self._turn,
+            aclosing(follow(self._assistant, asked.messages, settings=asked.settings)) as events,
+        ):
+            async for event in events:
+                yield await run_in_threadpool(self._delta, event, linked=asked.linked)
+        self.counts["answered"] += 1
 
     def _delta(self, event: Event, *, linked: bool) -> dict[str, Any]:
         if isinstance(event, Said):
@@ -145,18 +139,6 @@ class _Service:
                 if key != "progress":
                     message[key] = message.get(key, type(value)()) + value
         return message
-
-
-async def _next(replies: Iterator[Event], gone: threading.Event) -> Event | None:
-    """Return the next event; one who leaves meanwhile waits for the step to end, so that replies never overlap."""
-    step = asyncio.create_task(to_thread.run_sync(next, replies, None))
-    try:
-        return await asyncio.shield(step)
-    except asyncio.CancelledError:
-        gone.set()
-        with CancelScope(shield=True):
-            await asyncio.wait({step})
-        raise
 
 
 def _error(message: str, *, status: int, type: str) -> JSONResponse:
