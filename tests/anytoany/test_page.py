@@ -33,7 +33,7 @@ def test_a_browser_uploads_reads_sees_progress_cancels_and_is_told_of_a_bad_file
         page = browser.new_page()
         foreign: list[str] = []
         page.on("request", lambda asked: foreign.append(asked.url))
-        playwright.expect.set_options(timeout=20_000)
+        playwright.expect.set_options(timeout=15_000)
         page.goto(address)
         box = page.locator("textarea").first
 
