@@ -37,4 +37,5 @@ async def _next(replies: Iterator[Event], gone: threading.Event) -> Event | None
         gone.set()
         with CancelScope(shield=True):
             await asyncio.wait({step})
+        step.exception()  # its `Cancelled` is expected; asyncio would log that nobody looked at it
         raise
