@@ -2,11 +2,23 @@
 
 Paper: Textbooks Are All You Need II: phi-1.5 technical report, arXiv 2309.05463.
 
-Only the card with the paper's claims exists so far; the verbs are still to come.
+Example::
+
+    sulan textbook plan --count 1000 --out plan
+    sulan textbook synthesize plan --out textbooks
+    sulan textbook pretrain textbooks --preset phi-5m --out model
 """
+
+from typing import TYPE_CHECKING
 
 from sulan.papers.room import room
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from sulan.textbook.plan import plan
+    from sulan.textbook.pretrain import pretrain
+    from sulan.textbook.refine import refine
+    from sulan.textbook.synthesize import synthesize
+
+__all__ = ["plan", "pretrain", "refine", "synthesize"]
 
 room(__name__)

@@ -1,0 +1,153 @@
+"""What `sulan textbook pretrain` does: tokenizer, mix, model, training, checkpoints that others read."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from sulan import models
+from sulan.errors import InputError
+from sulan.models import devices, tiny
+from sulan.textbook import mixing
+from sulan.textbook.mixing import Part
+from sulan.textbook.presets import TRAININGS, Learning, Preset, Shape
+from sulan.training import Trained, TrainingConfig, pack, train
+from sulan.training.stream import TokenStream
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A trained model and what it was trained on."""
+
+    trained: Trained
+    parts: tuple[Part, ...]
+    tokens: int
+    parameters: int
+
+
+def settings(preset: Preset, learning: Learning, shape: Shape, *, seed: int) -> TrainingConfig:
+    """Return a preset's training with what was changed.
+
+    Raises
+    ------
+    InputError
+        A value is out of range, or sequences are longer than the model takes.
+    """
+    base = TRAININGS[preset]
+    context = learning.context or int(base["context"])
+    if context > shape.context:
+        raise InputError(f"sequences of {context} tokens do not fit a model of {shape.context}")
+    return TrainingConfig(
+        steps=learning.steps or int(base["steps"]),
+        batch=learning.batch or int(base["batch"]),
+        context=context,
+        learning_rate=learning.learning_rate or base["learning_rate"],
+        warmup=learning.warmup,
+        schedule=learning.schedule,
+        dtype=learning.dtype,
+        accumulate=learning.accumulate,
+        sharding=learning.sharding,
+        checkpoint_every=learning.checkpoint_every,
+        seed=seed,
+    )
+
+
+def tokenizer(name: str, corpora: list[Path], *, shape: Shape) -> PreTrainedTokenizerFast:
+    """Return the tokenizer of a model, or a byte-level BPE learned from the corpora."""
+    if not name:
+        return tiny.tokenizer(mixing.texts(corpora), vocabulary=shape.vocabulary, context=shape.context)
+    found = models.load(name).tokenizer
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise InputError(f"the tokenizer of {name} is no file of the tokenizers library")
+    if len(found) > shape.vocabulary:
+        raise InputError(f"the tokenizer of {name} has {len(found)} tokens, the model {shape.vocabulary}")
+    return found
+
+
+def model(shape: Shape, *, seed: int) -> PreTrainedModel:
+    """Return a phi with random weights, which depend on the shape and the seed alone."""
+    return tiny.phi(
+        vocabulary=shape.vocabulary,
+        layers=shape.layers,
+        width=shape.width,
+        heads=shape.heads,
+        hidden=4 * shape.width,
+        context=shape.context,
+        seed=seed,
+    )
+
+
+def run(
+    corpora: list[Path],
+    folder: Path,
+    *,
+    shape: Shape,
+    training: TrainingConfig,
+    mix: tuple[float, ...],
+    name: str,
+    models_every: int,
+    work: Path,
+    seed: int,
+    device: str,
+) -> Made:
+    """Train a model and write it, with those on the way.
+
+    Parameters
+    ----------
+    corpora, mix
+        What is read, and in which shares.
+    folder
+        Where the checkpoint goes.
+    shape, training
+        What and how to train.
+    name
+        Whose tokenizer; empty: one is learned.
+    models_every
+        Steps between models that are saved on the way; 0: none.
+    work
+        Folder that survives a kill.
+    seed
+        Of the weights and of the mix.
+    device
+        `auto`, `cpu` or `cuda`.
+    """
+    words = tokenizer(name, corpora, shape=shape)
+    parts = mixing.divide(corpora, words, mix=mix, seed=seed)
+    stream = _packed(parts, words, work / "tokens", shape=shape)
+    network: Any = model(shape, seed=seed)
+    network = network.to(devices.device(device))
+    between = work / CHECKPOINTS
+
+    def save(step: int, _: float) -> None:
+        if models_every and step % models_every == 0 and step < training.steps:
+            models.save(network, words, between / f"step-{step:07d}")
+
+    done = train(network, stream, config=training, folder=work / "training", on_step=save)
+    models.save(network, words, folder)
+    if between.is_dir():
+        shutil.copytree(between, folder / CHECKPOINTS)
+    return Made(
+        trained=done,
+        parts=tuple(parts),
+        tokens=stream.tokens,
+        parameters=sum(weight.numel() for weight in network.parameters()),
+    )
+
+
+def _packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
+    end = words.convert_tokens_to_ids(str(words.eos_token))
+    if not isinstance(end, int):
+        raise InputError("the tokenizer has no token that ends a document")
+    return pack(
+        mixing.documents(parts, words), folder, vocabulary=shape.vocabulary, end=end, tokenizer=_named(words)
+    )
+
+
+def _named(words: PreTrainedTokenizerFast) -> str:
+    import hashlib
+
+    return hashlib.sha256(words.backend_tokenizer.to_str().encode()).hexdigest()

