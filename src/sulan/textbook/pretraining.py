@@ -38,14 +38,14 @@ def settings(preset: Preset, learning: Learning, shape: Shape, *, seed: int) -> 
         A value is out of range, or sequences are longer than the model takes.
     """
     base = TRAININGS[preset]
-    context = learning.context or int(base["context"])
+    context = int(base["context"]) if learning.context is None else learning.context
     if context > shape.context:
         raise InputError(f"sequences of {context} tokens do not fit a model of {shape.context}")
     return TrainingConfig(
-        steps=learning.steps or int(base["steps"]),
-        batch=learning.batch or int(base["batch"]),
+        steps=int(base["steps"]) if learning.steps is None else learning.steps,
+        batch=int(base["batch"]) if learning.batch is None else learning.batch,
         context=context,
-        learning_rate=learning.learning_rate or base["learning_rate"],
+        learning_rate=base["learning_rate"] if learning.learning_rate is None else learning.learning_rate,
         warmup=learning.warmup,
         schedule=learning.schedule,
         dtype=learning.dtype,
