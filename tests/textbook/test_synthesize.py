@@ -72,11 +72,8 @@ def test_a_budget_stops_before_it_is_passed_and_what_was_paid_for_is_kept(tmp_pa
     with FakeServer(said) as server:
         chat = settings(server, tmp_path, price_in=1.0, price_out=1.0, concurrency=1)
         stops = 0
-        for budget in (
-            0.0007,
-            0.0009,
-            1.0,
-        ):  # a reply of the server costs 0.00012, a request at most some 0.0005
+        # a reply of the server costs 0.00012, a request at most some 0.0005
+            for budget in (0.0007, 0.0009, 1.0):
             try:
                 textbook.synthesize(
                     plan,
@@ -111,7 +108,7 @@ def test_kill_9_and_resume_pay_for_no_prompt_twice(tmp_path: Path) -> None:
 
     with FakeServer(answer) as server:
         command = [sys.executable, "-m", "sulan", "textbook", "synthesize", str(plan), "--out", "out"]
-        command += ["--writer", "openai:fake", "--asking.max-tokens", "200", "--chat.base-url", server.url]
+        command += ["--writer", "openai:fake", "--max-tokens", "200", "--chat.base-url", server.url]
         command += ["--chat.cache", "replies.sqlite3", "--chat.concurrency", "1"]
         environment = {**os.environ, "SULAN_HOME": str(tmp_path / "home")}
         with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as process:

@@ -45,7 +45,8 @@ def pretrain(
         A model whose tokenizer is used (a folder, or an id such as `Salesforce/codegen-350M-mono`, the paper's). Empty:
         a byte-level BPE learned from the corpora.
     models_every
-        Steps between models that are saved on the way, in `checkpoints/`. 0: only the last.
+        Steps between models that are saved on the way, in `checkpoints/`; a multiple of the steps between checkpoints.
+        0: only the last.
     device
         `auto`, `cpu` or `cuda`.
     print_config
