@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from textbook import small
 
@@ -23,7 +23,7 @@ def test_llama_cpp_writes_what_transformers_writes(tmp_path: Path) -> None:
     phi_gguf.write(tmp_path / "model", tmp_path / "model.gguf")
     running = server(tmp_path / "model.gguf", context=64)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "model")
     ours, theirs = [], []
     for prompt in PROMPTS:
         ids = torch.tensor([tokenizer(prompt).input_ids])

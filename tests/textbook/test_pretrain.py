@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PhiConfig, PhiForCausalLM
+from transformers import AutoModelForCausalLM, PhiConfig, PhiForCausalLM, PreTrainedTokenizerFast
 
 from sulan import models
 from sulan.errors import InputError
@@ -98,7 +98,7 @@ def test_every_checkpoint_is_the_model_of_that_step_in_plain_transformers(tmp_pa
     found = sorted((tmp_path / "long" / "checkpoints").iterdir())
     assert [path.name for path in found] == ["step-0000004", "step-0000008"]
     prompt = torch.tensor(
-        [AutoTokenizer.from_pretrained(tmp_path / "long")("A cat has 3 friends.").input_ids]
+        [PreTrainedTokenizerFast.from_pretrained(tmp_path / "long")("A cat has 3 friends.").input_ids]
     )
     for path, steps in zip([*found, tmp_path / "long"], (4, 8, small.STEPS), strict=True):
         # A constant rate and an order that does not know the last step: a shorter training is its beginning.
@@ -113,10 +113,7 @@ def test_every_checkpoint_is_the_model_of_that_step_in_plain_transformers(tmp_pa
         with torch.no_grad():
             assert torch.equal(model(prompt).logits, wanted(prompt).logits)
         assert (path / "model.safetensors").read_bytes() == (short / "model.safetensors").read_bytes()
-        assert (
-            AutoTokenizer.from_pretrained(path)("A cat").input_ids
-            == prompt[0, :2].tolist()[:1] + (AutoTokenizer.from_pretrained(short)("A cat").input_ids[1:])
-        )
+        assert (path / "tokenizer.json").read_bytes() == (short / "tokenizer.json").read_bytes()
 
 
 @pytest.mark.timeout(300)
