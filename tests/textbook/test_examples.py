@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-NAMES = ("diversity", "educational", "mixing", "near_duplicates", "presets")
+NAMES = ("diversity", "educational", "glosses", "lessons", "mixing", "near_duplicates", "presets", "problems")
 
 
 @pytest.mark.parametrize("name", NAMES)

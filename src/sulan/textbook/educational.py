@@ -2,9 +2,9 @@
 
 phi-1 kept the pages that a classifier, trained on a chat model's judgements, took to be of educational value
 (2306.11644, section 2.1); FineWeb-Edu made that a scale of points that add up (2406.17557, section 4). The classifier
-here is linear: ridge regression of the points on the TF-IDF of words and pairs of words, milliseconds a text on a
-processor. It knows words and not what they say, so its F1 on judged texts that it did not learn from is reported beside
-that of calling every text good. A text under judgement is data: it stands between marks, and only points are read.
+here is linear: ridge regression of the points on the TF-IDF of words and pairs of words, rounded to whole points. It
+knows words and not what they say, so its F1 on judged texts that it did not learn from is reported beside that of
+calling every text good. A text under judgement is data: it stands between marks, and only points are read.
 Not covered: scripts that do not separate words, and texts' ends: a judge reads the beginning.
 """
 
