@@ -1,4 +1,4 @@
-"""A phi of the textbook room's smallest preset beside transformers.Trainer, and nanoGPT's recipe for a CPU with phi's block.
+"""phi's smallest preset beside transformers.Trainer, and nanoGPT's recipe for a CPU with phi's block.
 
 The model, optimiser settings and precision are those of `sulan textbook pretrain --preset phi-5m`; both loops get the
 same weights, tokens and order and take turns (see benchmarks/training.py, whose clock this uses: CPU seconds of one
@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy
 import torch
-import training as loops
 
+import training as loops
 from sulan.models import tiny
 from sulan.runs import outputs
 from sulan.runs.record import Run, record
