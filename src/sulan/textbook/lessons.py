@@ -101,7 +101,8 @@ def _section(planned: Planned, chosen: Sequence[Sense], known: Nouns, draw: nump
 def _questions(chosen: Sequence[Sense], below: Sequence[Sense], draw: numpy.random.Generator) -> str:
     found = []
     for number, sense in enumerate(chosen, 1):
-        others = [each.words[0] for each in below if each.words[0] != sense.words[0]]
+        # A word with several meanings stands once, and none that also names the right one is offered as wrong.
+        others = list(dict.fromkeys(each.words[0] for each in below if each.words[0] not in sense.words))
         wrong = [others[place] for place in draw.choice(len(others), min(3, len(others)), replace=False)]
         choices = [sense.words[0], *wrong]
         shown = ", ".join(choices[place] for place in draw.permutation(len(choices)))

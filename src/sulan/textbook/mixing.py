@@ -50,7 +50,7 @@ def texts(corpora: Sequence[Path]) -> Iterator[str]:
 
 
 def shares(mix: Sequence[float], corpora: int) -> list[float]:
-    """Return shares that add up to 1; without any, all corpora count by their tokens (None is not a share).
+    """Return the shares, one above 0 for each corpus, that must add up to 1.
 
     Examples
     --------

@@ -45,7 +45,8 @@ def pretrain(
         A model whose tokenizer is used (a folder, or an id such as `Salesforce/codegen-350M-mono`, the paper's). Empty:
         a byte-level BPE learned from the corpora.
     models_every
-        Steps between models that are saved on the way, in `checkpoints/`. 0: only the last.
+        Steps between models that are saved on the way, in `checkpoints/`; a multiple of the steps between checkpoints.
+        0: only the last.
     device
         `auto`, `cpu` or `cuda`.
     print_config
@@ -143,6 +144,15 @@ def _settings(preset: Preset, shape: Shape, learning: Learning) -> Report:
 
     base = presets.TRAININGS[preset]
     whole = TrainingConfig(steps=1, batch=1, context=2)
+    step = [
+        int(base[name]) if given is None else given
+        for name, given in (
+            ("steps", learning.steps),
+            ("batch", learning.batch),
+            ("context", learning.context),
+        )
+    ]
+    given = presets.SHAPES[preset]
     changed = {
         name: value
         for name, value in asdict(learning).items()
@@ -170,12 +180,15 @@ def _settings(preset: Preset, shape: Shape, learning: Learning) -> Report:
         for name, (value, source) in values.items()
     ]
     rows += [(name, value, "changed here") for name, value in changed.items()]
-    sizes = [(name, value, presets.SHAPE_SOURCES[preset]) for name, value in asdict(shape).items()]
+    sizes = [
+        (name, value, presets.SHAPE_SOURCES[preset] if value == getattr(given, name) else "changed here")
+        for name, value in asdict(shape).items()
+    ]
     return Report(
         title=f"textbook pretrain --preset {preset}",
         summary={
             "parameters": shape.parameters,
-            "tokens": int(base["steps"] * base["batch"] * base["context"]),
+            "tokens": step[0] * step[1] * step[2],
         },
         tables=(
             Table(title="Model", columns=("setting", "value", "source"), rows=tuple(sizes)),

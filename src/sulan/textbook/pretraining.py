@@ -13,7 +13,7 @@ from sulan.models import devices, tiny
 from sulan.textbook import mixing
 from sulan.textbook.mixing import Part
 from sulan.textbook.presets import TRAININGS, Learning, Preset, Shape
-from sulan.training import Trained, TrainingConfig, pack, train
+from sulan.training import Trained, TrainingConfig, checkpoint, pack, train
 from sulan.training.stream import TokenStream
 
 CHECKPOINTS = "checkpoints"
@@ -38,14 +38,14 @@ def settings(preset: Preset, learning: Learning, shape: Shape, *, seed: int) -> 
         A value is out of range, or sequences are longer than the model takes.
     """
     base = TRAININGS[preset]
-    context = learning.context or int(base["context"])
+    context = int(base["context"]) if learning.context is None else learning.context
     if context > shape.context:
         raise InputError(f"sequences of {context} tokens do not fit a model of {shape.context}")
     return TrainingConfig(
-        steps=learning.steps or int(base["steps"]),
-        batch=learning.batch or int(base["batch"]),
+        steps=int(base["steps"]) if learning.steps is None else learning.steps,
+        batch=int(base["batch"]) if learning.batch is None else learning.batch,
         context=context,
-        learning_rate=learning.learning_rate or base["learning_rate"],
+        learning_rate=base["learning_rate"] if learning.learning_rate is None else learning.learning_rate,
         warmup=learning.warmup,
         schedule=learning.schedule,
         dtype=learning.dtype,
@@ -115,6 +115,15 @@ def run(
     device
         `auto`, `cpu` or `cuda`.
     """
+    if (
+        models_every < 0
+        or models_every
+        and (not training.checkpoint_every or models_every % training.checkpoint_every)
+    ):
+        raise InputError(
+            f"models every {models_every} steps cannot be made of checkpoints every {training.checkpoint_every}",
+            hint="--models-every must be a multiple of --learning.checkpoint-every",
+        )
     words = tokenizer(name, corpora, shape=shape)
     parts = mixing.divide(corpora, words, mix=mix, seed=seed)
     stream = _packed(parts, words, work / "tokens", shape=shape)
@@ -123,19 +132,38 @@ def run(
     between = work / CHECKPOINTS
 
     def save(step: int, _: float) -> None:
-        if models_every and step % models_every == 0 and step < training.steps:
-            models.save(network, words, between / f"step-{step:07d}")
+        before = step - 1  # its checkpoint is whole: a step's is written after this call
+        if before and models_every and before % models_every == 0:
+            _write(work / "training", words, between / f"step-{before:07d}", shape=shape, seed=seed)
 
     done = train(network, stream, config=training, folder=work / "training", on_step=save)
     models.save(network, words, folder)
-    if between.is_dir():
-        shutil.copytree(between, folder / CHECKPOINTS)
+    made = sorted(between.glob("step-*")) if models_every else []
+    for place in made:
+        if int(place.name.partition("-")[2]) % models_every == 0:
+            shutil.copytree(place, folder / CHECKPOINTS / place.name)
     return Made(
         trained=done,
         parts=tuple(parts),
         tokens=stream.tokens,
         parameters=sum(weight.numel() for weight in network.parameters()),
     )
+
+
+def _write(training: Path, words: PreTrainedTokenizerFast, place: Path, *, shape: Shape, seed: int) -> None:
+    """Write the newest checkpoint as a model in float32, whole or not at all.
+
+    The network that trains is no source: its weights may be bfloat16 copies, and its attention another.
+    """
+    if place.exists():
+        return
+    aside = place.with_name(f".{place.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    found = model(shape, seed=seed)
+    found.load_state_dict(checkpoint.weights(training))
+    models.save(found, words, aside)
+    aside.rename(place)
 
 
 def _packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from sulan.reports.report import Report
 
+CONTAMINATED, NEAR_DUPLICATE = "evaluation item", "near-duplicate"
+"""Why a text is left out; one for which both hold counts as the first."""
+
 
 def refine(
     corpus: Path,
@@ -56,6 +59,8 @@ def refine(
         A number is out of range.
     """
     config = dict(locals())
+    from collections import Counter
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,28 +95,35 @@ def refine(
         pq.write_table(found, folder / "matches.parquet", compression="zstd")
         ranked = sorted(found.to_pylist(), key=lambda row: (-row["share"], row["id"], row["evaluation_id"]))
         contaminated = {row["id"] for row in ranked if row["share"] >= share}
-        like = near_duplicates.duplicates(corpus, similarity=similarity, seed=seed) if similarity else {}
-        dropped = set(like) | (set() if keep_contaminated else contaminated)
+        reasons = {} if keep_contaminated else dict.fromkeys(contaminated, CONTAMINATED)
+        if similarity:
+            like = near_duplicates.duplicates(corpus, similarity=similarity, seed=seed, without=set(reasons))
+            reasons |= dict.fromkeys(like, NEAR_DUPLICATE)
         kept = writer.filtered(
             corpus,
-            lambda batch: pa.array([name not in dropped for name in batch.column("id").to_pylist()]),
+            lambda batch: pa.array([name not in reasons for name in batch.column("id").to_pylist()]),
             folder,
         )
         variety = [
             (name, *diversity.measures(path, seed=seed))
             for name, path in (("before", corpus), ("after", folder))
         ]
+        tally = Counter(reasons.values())
         report = Report(
             title="textbook refine",
             summary={
                 "texts": documents,
-                "near-duplicates": len(like),
-                "contaminated": len(contaminated),
                 "left": kept,
+                "with most of an item": len(contaminated),
                 "evaluation items": len(items),
                 "items too short to be found": len(short),
             },
             tables=(
+                Table(
+                    title="Left out",
+                    columns=("reason", "texts"),
+                    rows=tuple((reason, tally[reason]) for reason in (CONTAMINATED, NEAR_DUPLICATE)),
+                ),
                 Table(
                     title="Matches, most of an item first",
                     columns=("text", "item", "share of its n-grams", "left out", "passage"),
@@ -120,7 +132,7 @@ def refine(
                             row["id"],
                             row["evaluation_id"],
                             round(row["share"], 3),
-                            "yes" if row["id"] in dropped else "no",
+                            reasons.get(row["id"], "no"),
                             row["passage"][:300],
                         )
                         for row in ranked[:50]
@@ -132,5 +144,5 @@ def refine(
         html.write(report, folder)
         scale = f"{documents} texts, {len(items)} evaluation items"
         run.metric("contaminated", len(contaminated), scale=scale)
-        run.metric("near_duplicates", round(len(like) / max(documents, 1), 4), scale=scale)
+        run.metric("near_duplicates", round(tally[NEAR_DUPLICATE] / max(documents, 1), 4), scale=scale)
     return report

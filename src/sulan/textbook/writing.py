@@ -15,7 +15,7 @@ import pyarrow as pa
 from sulan.chat import parallel
 from sulan.chat.protocol import Chat, Message, Reply, Request
 from sulan.documents import reader, schema
-from sulan.errors import BackendError
+from sulan.errors import BackendError, BudgetExceeded
 from sulan.runs.progress import progress
 from sulan.textbook import lessons
 from sulan.textbook.asking import Asking
@@ -114,7 +114,7 @@ def by_chat(
     for prompt, outcome in zip(
         prompts, progress(outcomes, label="textbook synthesize", total=len(prompts)), strict=True
     ):
-        if isinstance(outcome.error, BackendError):
+        if isinstance(outcome.error, BackendError) and not isinstance(outcome.error, BudgetExceeded):
             replies[prompt] = None  # one request without an answer costs one text
         else:
             replies[prompt] = outcome.get()
