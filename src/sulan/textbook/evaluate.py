@@ -108,7 +108,11 @@ def evaluate(
             else:
                 found += hub_tasks.measure(name, language_model, limit=limit, seed=seed)
         found += [bits.per_byte(language_model, corpus) for corpus in corpora]
-        known = measured.seen(found, trained_on) if trained_on else {}
+        known = (
+            measured.seen({each.task: each.texts for each in found if each.texts}, trained_on)
+            if trained_on
+            else {}
+        )
         pq.write_table(_items(found, known), folder / "items.parquet", compression="zstd")
         parameters = sum(weight.numel() for weight in language_model.model.parameters())
         report = Report(

@@ -116,22 +116,21 @@ def share(
     )
 
 
-def seen(found: Sequence[Measured], corpora: Sequence[Path]) -> Mapping[str, Seen]:
+def seen(tasks: Mapping[str, Sequence[tuple[str, str]]], corpora: Sequence[Path]) -> dict[str, Seen]:
     """Look for the texts of tasks in training corpora.
 
     Parameters
     ----------
-    found
-        Numbers; those of one task have the same texts.
+    tasks
+        (id, text) by task.
     corpora
         What the model was trained on.
 
     Returns
     -------
-    Mapping
+    dict
         By task.
     """
-    tasks = {each.task: each.texts for each in found if each.texts}
     indexes = {task: overlap.Index.of(texts, n=WORDS) for task, texts in tasks.items()}
     ids: dict[str, set[str]] = {task: set() for task in tasks}
     for corpus in corpora:

@@ -115,10 +115,8 @@ def run(
     device
         `auto`, `cpu` or `cuda`.
     """
-    if (
-        models_every < 0
-        or models_every
-        and (not training.checkpoint_every or models_every % training.checkpoint_every)
+    if models_every < 0 or (
+        models_every and (not training.checkpoint_every or models_every % training.checkpoint_every)
     ):
         raise InputError(
             f"models every {models_every} steps cannot be made of checkpoints every {training.checkpoint_every}",
@@ -126,7 +124,7 @@ def run(
         )
     words = tokenizer(name, corpora, shape=shape)
     parts = mixing.divide(corpora, words, mix=mix, seed=seed)
-    stream = _packed(parts, words, work / "tokens", shape=shape)
+    stream = packed(parts, words, work / "tokens", shape=shape)
     network: Any = model(shape, seed=seed)
     network = network.to(devices.device(device))
     between = work / CHECKPOINTS
@@ -166,7 +164,7 @@ def _write(training: Path, words: PreTrainedTokenizerFast, place: Path, *, shape
     aside.rename(place)
 
 
-def _packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
+def packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
     end = words.convert_tokens_to_ids(str(words.eos_token))
     if not isinstance(end, int):
         raise InputError("the tokenizer has no token that ends a document")
