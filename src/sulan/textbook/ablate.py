@@ -128,8 +128,8 @@ def ablate(
         gaps = findings.differences(results, [(TEXTBOOK, WEB), (MIXED, WEB), (MIXED, TEXTBOOK)])
         read = results[0]["tokens"]
         scale = (
-            f"{shape.parameters:,} parameters, {read:,} tokens read of {made['sizes'][WEB]['tokens']:,}, {seeds} seeds, "
-            f"{made['texts']['exercises']} exercises"
+            f"{shape.parameters:,} parameters, {read:,} tokens read of {made['sizes'][WEB]['tokens']:,}, "
+            f"{seeds} seeds, {made['texts']['exercises']} exercises"
         )
         main = gaps[0]
         report = Report(
@@ -161,8 +161,9 @@ def ablate(
             ),
             notes=(
                 *(gap.words for gap in gaps if (gap.first, gap.second) == (TEXTBOOK, WEB)),
-                f"Intervals: Student's over {seeds} seeds, 95 %, not corrected for {len(gaps)} comparisons. Chance is 0.25. "
-                "Textbooks of the template writer have exercises in the very form that models are asked in.",
+                f"Intervals: Student's over {seeds} seeds, 95 %, not corrected for {len(gaps)} comparisons. "
+                "Chance is 0.25. Textbooks of the template writer have exercises in the very form that models "
+                "are asked in.",
             ),
             charts=findings.drawn(found),
         )

@@ -165,6 +165,13 @@ def _write(training: Path, words: PreTrainedTokenizerFast, place: Path, *, shape
 
 
 def packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
+    """Write the tokens of chosen documents into a folder, each with the token that ends it.
+
+    Raises
+    ------
+    InputError
+        The tokenizer has no such token.
+    """
     end = words.convert_tokens_to_ids(str(words.eos_token))
     if not isinstance(end, int):
         raise InputError("the tokenizer has no token that ends a document")
