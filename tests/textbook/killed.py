@@ -15,7 +15,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sulan.textbook import pretraining  # noqa: F401  imported once, before the first fork
+from sulan.textbook import pretraining
 from textbook import small
 from training.worker import ended, forked
 
