@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def killed(corpus: Path, out: Path, seen: Callable[[Path], bool]) -> bool:
         if seen(out.with_name(f".{out.name}.work")):
             os.kill(child, signal.SIGKILL)
             return ended(child) == -signal.SIGKILL
+        time.sleep(0.0002)  # on a single core the training has to get on
     return False
 
 
@@ -59,25 +61,26 @@ def writing(pattern: str) -> Callable[[Path], bool]:
     return lambda work: any(work.glob(pattern))
 
 
-SEEN: dict[str, Callable[[Path], bool]] = {
-    **{f"step {count}": steps(count) for count in (1, 4, 7, 11)},
-    "checkpoint": writing("training/.step-*.partial"),
-    "model": writing(f"{pretraining.CHECKPOINTS}/.step-*.partial"),
-}
+WRITING = {"checkpoint": "training/.step-*.partial", "model": f"{pretraining.CHECKPOINTS}/.step-*.partial"}
+"""What a training writes -> what is there while it does."""
+
+TRIES = 5
 
 
 def main(corpus: Path, folder: Path) -> None:
-    """Train without and with kills."""
+    """Train without kills, with several between steps, and with one in each kind of writing."""
+    hits = dict.fromkeys(("step", *WRITING), 0)
     ended(forked(trained, corpus, folder / "whole"))
-    found: dict[str, object] = {"whole": weights(folder / "whole")}
-    hits = dict.fromkeys(SEEN, 0)
-    for name, seen in SEEN.items():
-        out = folder / name.replace(" ", "-")
-        for _ in range(3 if name in ("checkpoint", "model") else 1):
-            hits[name] += killed(corpus, out, seen)
-            assert not out.exists()
-        ended(forked(trained, corpus, out))
-        found[name] = weights(out)
+    for count in (1, 4, 7, 11):
+        hits["step"] += killed(corpus, folder / "steps", steps(count))
+    for name, pattern in WRITING.items():
+        for number in range(TRIES):
+            if killed(corpus, folder / f"writing-{name}-{number}", writing(pattern)):
+                hits[name] += 1
+                ended(forked(trained, corpus, folder / f"writing-{name}-{number}"))
+                break
+    ended(forked(trained, corpus, folder / "steps"))
+    found = {path.parent.name: weights(path.parent) for path in folder.glob("*/model.safetensors")}
     sys.stdout.write(json.dumps({"weights": found, "hits": hits}))
 
 

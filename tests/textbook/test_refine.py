@@ -73,7 +73,7 @@ def test_every_text_that_is_left_out_has_one_reason(tmp_path: Path) -> None:
     report = textbook.refine(
         corpus, out=tmp_path / "out", benchmarks=(str(tmp_path / "items.jsonl"),), similarity=0.6
     )
-    assert dict(table(report, "Left out")) == {"evaluation item": 2, "near-duplicate": 1}
+    assert dict(table(report, "Left out")) == {"evaluation item": 2, "near-duplicate": 1, "teaches little": 0}
     assert report.summary["left"] == 2
     # What resembles a contaminated text only is no duplicate of anything that stays.
     assert len(ids(tmp_path / "out") & {"plain", "alike"}) == 1

@@ -115,11 +115,10 @@ def run(
     device
         `auto`, `cpu` or `cuda`.
     """
-    if models_every < 0 or (
-        models_every and (not training.checkpoint_every or models_every % training.checkpoint_every)
-    ):
+    every = training.checkpoint_every
+    if models_every < 0 or (models_every and (not every or models_every % every)):
         raise InputError(
-            f"models every {models_every} steps cannot be made of checkpoints every {training.checkpoint_every}",
+            f"models every {models_every} steps cannot be made of checkpoints every {every}",
             hint="--models-every must be a multiple of --learning.checkpoint-every",
         )
     words = tokenizer(name, corpora, shape=shape)

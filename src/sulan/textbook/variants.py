@@ -145,7 +145,7 @@ def train_and_judge(
     trial
         Variant and seed.
     folder
-        Where `right.npz` goes: by task, 1 for each exercise that was answered right.
+        Where `TASK.npy` goes: 1 for each exercise that was answered right, float64 [exercises].
     prepared
         What `prepare` made.
     shape, training
@@ -177,11 +177,10 @@ def train_and_judge(
     for domain in DOMAINS:
         judged = perplexity(language_model, prepared / _held_out(domain), label=f"judge {trial.variant}")
         numbers[domain] = judged.bits_per_byte
-    right = {}
     for task, items in exercises(count=count, seed=seed).items():
-        right[task] = choices.accuracy(choices.choose(language_model, items, label=task))
-        numbers[task] = float(right[task].mean())
-    numpy.savez(folder / "right.npz", **right)
+        right = choices.accuracy(choices.choose(language_model, items, label=task))
+        numpy.save(folder / f"{task}.npy", right)
+        numbers[task] = float(right.mean())
     shutil.rmtree(place)
     return {**asdict(trial), "loss": done.losses[-1], "tokens": done.tokens, **numbers}
 
