@@ -26,7 +26,7 @@ def test_humaneval_s_own_solutions_pass_and_an_empty_one_does_not():
         "raise SystemExit(0)",
         "import os; os._exit(0)",
         "held = bytearray(4 << 30)",
-        f"open('large', 'wb').write(bytes({WRITTEN + 1}))",
+        f"with open('large', 'wb') as file: file.write(bytes({2 * WRITTEN}))",
         "while True: pass",
         "import time; time.sleep(60)",
     ],
