@@ -7,6 +7,7 @@ Example::
     sulan textbook plan --count 1000 --out plan
     sulan textbook synthesize plan --out textbooks
     sulan textbook pretrain textbooks --preset phi-5m --out model
+    sulan textbook evaluate model --trained-on textbooks --out evaluated
 """
 
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 from sulan.papers.room import room
 
 if TYPE_CHECKING:
+    from sulan.textbook.ablate import ablate
+    from sulan.textbook.evaluate import evaluate
     from sulan.textbook.plan import plan
     from sulan.textbook.pretrain import pretrain
     from sulan.textbook.refine import refine
     from sulan.textbook.synthesize import synthesize
 
-__all__ = ["plan", "pretrain", "refine", "synthesize"]
+__all__ = ["ablate", "evaluate", "plan", "pretrain", "refine", "synthesize"]
 
 room(__name__)

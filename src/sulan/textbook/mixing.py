@@ -66,7 +66,12 @@ def shares(mix: Sequence[float], corpora: int) -> list[float]:
 
 
 def divide(
-    corpora: Sequence[Path], words: PreTrainedTokenizerFast, *, mix: Sequence[float], seed: int
+    corpora: Sequence[Path],
+    words: PreTrainedTokenizerFast,
+    *,
+    mix: Sequence[float],
+    seed: int,
+    most: int | None = None,
 ) -> list[Part]:
     """Choose what is read of each corpus.
 
@@ -80,6 +85,8 @@ def divide(
         Shares, as in `shares`; empty: everything is read.
     seed
         Of the order that documents are taken in, together with their ids.
+    most
+        Tokens of an epoch at most, where there are shares; None: as many as the corpora allow.
     """
     lengths, ids = [], []
     for corpus in corpora:
@@ -91,6 +98,7 @@ def divide(
     parts = []
     wanted = shares(mix, len(corpora)) if mix else []
     epoch = min((int(each.sum()) / share for each, share in zip(lengths, wanted, strict=False)), default=0.0)
+    epoch = epoch if most is None else min(epoch, most)
     for number, (corpus, own) in enumerate(zip(corpora, lengths, strict=True)):
         order = numpy.array(
             sorted(range(len(own)), key=lambda n, names=ids[number]: seeds.key(seed, names[n]))

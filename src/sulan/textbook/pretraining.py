@@ -123,7 +123,7 @@ def run(
         )
     words = tokenizer(name, corpora, shape=shape)
     parts = mixing.divide(corpora, words, mix=mix, seed=seed)
-    stream = _packed(parts, words, work / "tokens", shape=shape)
+    stream = packed(parts, words, work / "tokens", shape=shape)
     network: Any = model(shape, seed=seed)
     network = network.to(devices.device(device))
     between = work / CHECKPOINTS
@@ -163,7 +163,14 @@ def _write(training: Path, words: PreTrainedTokenizerFast, place: Path, *, shape
     aside.rename(place)
 
 
-def _packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
+def packed(parts: list[Part], words: PreTrainedTokenizerFast, folder: Path, *, shape: Shape) -> TokenStream:
+    """Write the tokens of chosen documents into a folder, each with the token that ends it.
+
+    Raises
+    ------
+    InputError
+        The tokenizer has no such token.
+    """
     end = words.convert_tokens_to_ids(str(words.eos_token))
     if not isinstance(end, int):
         raise InputError("the tokenizer has no token that ends a document")
