@@ -237,7 +237,7 @@ def test_alignment_finds_who_translates_whom() -> None:
 
 
 def test_a_head_that_is_shown_where_to_look_looks_there(some: Path) -> None:
-    """Chen et al. 2016, section 3: minus the logarithm of what attention gives to the right place."""
+    """Chen et al. 2016: minus the logarithm of what attention gives to the right place."""
     import torch
 
     from sulan.corpus import guidance, seq2seq

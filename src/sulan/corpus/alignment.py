@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sulan.errors import InputError
 
 ROUNDS = 5
-"""Of expectation maximisation (Dyer et al. 2013, section 4)."""
+"""Of expectation maximisation; fast_align's default."""
 
 TENSION = 4.0
-"""How much the order of the words is believed; where fast_align starts (Dyer et al. 2013, section 3)."""
+"""How much the order of the words is believed; fast_align's default."""
 
 FAR = 0.25
 """Distance of "none": the mean one of two places is 1/3, and a word that fits better is to win."""

@@ -1,4 +1,4 @@
-"""Shows one head of a decoder where to look (guided alignment, Chen et al. 2016, section 3).
+"""Shows one head of a decoder where to look (guided alignment, Chen et al. 2016).
 
 The loss of a target token whose source token is known is minus the logarithm of what the head gives to that token. The
 head stays a part of the model as it is: nothing is added to the checkpoint.
